@@ -1,0 +1,8 @@
+//! forgewire turns the webhooks of git forges into typed events on NATS JetStream.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
+)]
+
+#[cfg(feature = "daemon")]
+pub mod source;
