@@ -5,4 +5,10 @@
 )]
 
 #[cfg(feature = "daemon")]
+pub mod config;
+#[cfg(feature = "daemon")]
+pub mod scope;
+#[cfg(feature = "daemon")]
+pub mod secret;
+#[cfg(feature = "daemon")]
 pub mod source;

@@ -1,0 +1,123 @@
+//! What the daemon is told to do: defaults, then a TOML file, then the environment, then flags.
+//!
+//! [`Inputs`] come in: a path, the environment as pairs, flags. [`Config::load`] checks each layer by itself
+//! against one table of keys (`keys`), so that an error can say where the value stands; merges
+//! them; and checks what only the whole can show. A [`Config`] with [`Warning`]s goes out, or a
+//! [`ConfigError`] with everything that is wrong. No message holds a value.
+
+mod cross;
+mod error;
+mod file;
+mod form;
+mod inputs;
+mod keys;
+mod layer;
+mod secrets;
+mod sections;
+mod sources;
+
+use std::collections::BTreeMap;
+
+pub use self::error::{ConfigError, Problem, Warning};
+pub use self::inputs::Inputs;
+pub use self::keys::{KeyDoc, keys};
+pub use self::layer::Origin;
+pub use self::sections::{Admin, Discard, Http, Log, LogFormat, Nats, Publish, Stream};
+pub use self::sources::{Dedup, NamedSecret, Source};
+
+use self::layer::{Layers, Origins};
+use crate::source::SourceName;
+
+/// Everything the daemon is told, checked.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `[http]`: the listener for webhooks and its limits.
+    pub http: Http,
+    /// `[admin]`: the listener for probes.
+    pub admin: Admin,
+    /// `[nats]`: where NATS is.
+    pub nats: Nats,
+    /// `[publish]`: how long to wait for an acknowledgement.
+    pub publish: Publish,
+    /// `[stream]`: the JetStream stream that holds the events.
+    pub stream: Stream,
+    /// `[log]`: what is logged, and how.
+    pub log: Log,
+    /// `[sources.<name>]`: the webhook endpoints, by name. May be empty: see
+    /// [`Config::require_source`].
+    pub sources: BTreeMap<SourceName, Source>,
+    origins: Origins,
+}
+
+/// A configuration, and what an operator should know about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What is allowed but unwise, in the order of the sources.
+    pub warnings: Vec<Warning>,
+}
+
+impl Config {
+    /// Reads, checks and merges `inputs`. Secret files are read here, once.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] lists every problem found, each with its key and where it came from. What
+    /// only the merged configuration can show is looked for when each layer is sound.
+    pub fn load(inputs: &Inputs) -> Result<Loaded, ConfigError> {
+        let mut layers = Layers::default();
+        if let Some(path) = inputs.file() {
+            file::read(path, &mut layers);
+        }
+        inputs.read_environment(&mut layers);
+        inputs.read_flags(&mut layers);
+        ConfigError::unless_empty(std::mem::take(&mut layers.problems))?;
+
+        let (merged, origins, vault) = layers.merge()?;
+        let mut found = error::Findings::default();
+        cross::check(&merged, &origins, &mut found);
+        let world = sources::World {
+            origins: &origins,
+            vault: &vault,
+            environment: inputs,
+        };
+        let sources = sources::build(merged.sources, world, &mut found);
+        ConfigError::unless_empty(found.problems)?;
+        Ok(Loaded {
+            config: Self {
+                http: merged.http,
+                admin: merged.admin,
+                nats: merged.nats,
+                publish: merged.publish,
+                stream: merged.stream,
+                log: merged.log,
+                sources,
+                origins,
+            },
+            warnings: found.warnings,
+        })
+    }
+
+    /// Whether a layer above the defaults gives `key`, for example `stream.max_age`.
+    #[must_use]
+    pub fn was_named(&self, key: &str) -> bool {
+        self.origins.find(key).is_some()
+    }
+
+    /// Where the value of `key` came from.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> Origin {
+        self.origins.of_value(key)
+    }
+
+    /// Checks that there is something to listen for.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::NoSource`] when no source is configured.
+    pub fn require_source(&self) -> Result<(), ConfigError> {
+        let missing = self.sources.is_empty().then_some(Problem::NoSource);
+        ConfigError::unless_empty(missing.into_iter().collect())
+    }
+}

@@ -1,0 +1,502 @@
+//! The table of every configuration key: its path, what it may be, and what it is for.
+//!
+//! All layers are checked against it, and so is `config/default.toml`. In a path `<name>` stands
+//! for the name of a source and `[]` for an item of an array of tables.
+
+use std::time::Duration;
+
+use axum::http::Uri;
+use tracing_subscriber::EnvFilter;
+
+use super::form::{Form, NO_MAX};
+use crate::scope::{PATTERN_RULE, Scope};
+use crate::source::{Kind, SourceName};
+
+/// What documentation says about one key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyDoc {
+    /// The path, for example `http.listen` or `sources.<name>.kind`.
+    pub path: &'static str,
+    /// What a value must be.
+    pub rule: String,
+    /// What the key is for.
+    pub doc: &'static str,
+}
+
+/// Every key, in the order of `config/default.toml`.
+pub fn keys() -> impl Iterator<Item = KeyDoc> {
+    KEYS.iter().map(|key| KeyDoc {
+        path: key.path,
+        rule: key.form.rule().into_owned(),
+        doc: key.doc,
+    })
+}
+
+/// One row of the table.
+pub(super) struct Key {
+    pub(super) path: &'static str,
+    pub(super) form: Form,
+    doc: &'static str,
+}
+
+/// What stands at a path.
+pub(super) enum Place {
+    Key(&'static Key),
+    Table,
+}
+
+/// A name within a table that no key has.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unknown {
+    Key,
+    SourceName,
+}
+
+/// Finds what `name` is within the table at `pattern` (empty for the root).
+///
+/// Gives its own pattern, too.
+pub(super) fn child(pattern: &str, name: &str) -> Result<(String, Place), Unknown> {
+    let segment = if pattern == "sources" {
+        SourceName::new(name).map_err(|_rule| Unknown::SourceName)?;
+        "<name>"
+    } else {
+        // A quoted key must not pass for a path.
+        if name.contains(['.', '[']) {
+            return Err(Unknown::Key);
+        }
+        name
+    };
+    let path = join(pattern, segment);
+    if let Some(key) = KEYS.iter().find(|key| key.path == path) {
+        return Ok((path, Place::Key(key)));
+    }
+    if names_in(&path).next().is_some() {
+        return Ok((path, Place::Table));
+    }
+    Err(Unknown::Key)
+}
+
+/// The names that the table at `pattern` may hold, with repetitions.
+pub(super) fn names_in(pattern: &str) -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter_map(move |key| {
+        let rest = match pattern {
+            "" => key.path,
+            _ => key.path.strip_prefix(pattern)?.strip_prefix('.')?,
+        };
+        let name = rest.split('.').next()?;
+        Some(name.strip_suffix("[]").unwrap_or(name))
+    })
+}
+
+/// The path of `name` in the table at `path`.
+pub(super) fn join(path: &str, name: &str) -> String {
+    match path {
+        "" => name.into(),
+        _ => format!("{path}.{name}"),
+    }
+}
+
+const fn key(path: &'static str, form: Form, doc: &'static str) -> Key {
+    Key { path, form, doc }
+}
+
+const fn integer(min: u64, max: u64) -> Form {
+    Form::Integer { min, max }
+}
+
+const fn millis(min: u64, max: u64) -> Form {
+    Form::Duration {
+        min: Duration::from_millis(min),
+        max: Duration::from_millis(max),
+        zero: false,
+    }
+}
+
+const REPOSITORIES: Form = Form::List {
+    check: repository_pattern,
+    empty: true,
+};
+const HOUR: u64 = 3_600_000;
+const DAY: u64 = 24 * HOUR;
+const GIB: u64 = 1 << 30;
+
+static KEYS: &[Key] = &[
+    key(
+        "http.listen",
+        Form::Address,
+        "Address and port of the webhook listener.",
+    ),
+    key(
+        "http.max_body_bytes",
+        integer(1_024, GIB),
+        "Largest body; a larger one is answered 413.",
+    ),
+    key(
+        "http.max_header_bytes",
+        integer(8_192, 1_048_576),
+        "Largest request line and headers; more is answered 431.",
+    ),
+    key(
+        "http.header_timeout",
+        millis(100, HOUR),
+        "How long the headers of a request may take.",
+    ),
+    key(
+        "http.body_timeout",
+        millis(100, HOUR),
+        "How long the body may take after the headers.",
+    ),
+    key(
+        "http.idle_timeout",
+        millis(1_000, DAY),
+        "How long a connection may wait for its next request.",
+    ),
+    key(
+        "http.max_connections",
+        integer(1, 1_000_000),
+        "Connections at once, in all.",
+    ),
+    key(
+        "http.max_connections_per_client",
+        integer(1, 1_000_000),
+        "Connections at once from one client address.",
+    ),
+    key(
+        "http.max_buffered_bytes",
+        integer(1, 1_024 * GIB),
+        "Unauthenticated bytes in memory at once, in all.",
+    ),
+    key(
+        "http.drain",
+        millis(0, HOUR),
+        "How long a stop still serves open connections.",
+    ),
+    key(
+        "http.stop_timeout",
+        millis(100, HOUR),
+        "How long a stop may take in all.",
+    ),
+    key(
+        "admin.listen",
+        Form::Address,
+        "Address and port of the probes; they have no authentication.",
+    ),
+    key(
+        "nats.servers",
+        Form::List {
+            check: server,
+            empty: false,
+        },
+        "URLs of servers of one cluster, nats:// or tls://.",
+    ),
+    key(
+        "nats.name",
+        Form::Text(connection_name),
+        "The name that the server shows for our connection.",
+    ),
+    key(
+        "publish.ack_timeout",
+        millis(100, 1_500),
+        "How long to wait for JetStream before answering 503.",
+    ),
+    key(
+        "stream.name",
+        Form::Text(stream_name),
+        "Name of the stream.",
+    ),
+    key(
+        "stream.subject_prefix",
+        Form::Text(subject_prefix),
+        "First tokens of every subject.",
+    ),
+    key(
+        "stream.manage",
+        Form::Switch,
+        "Create the stream and keep it as configured.",
+    ),
+    key(
+        "stream.max_age",
+        Form::Duration {
+            min: Duration::from_millis(100),
+            max: Duration::from_millis(36_500 * DAY),
+            zero: true,
+        },
+        "How long an event is kept; \"0s\" is for ever.",
+    ),
+    key(
+        "stream.duplicate_window",
+        millis(100, 36_500 * DAY),
+        "How long event ids are remembered to drop repeats.",
+    ),
+    key(
+        "stream.discard",
+        Form::OneOf(|| vec!["old", "new"]),
+        "What a full stream drops: old events, or new ones.",
+    ),
+    key("stream.replicas", integer(1, 5), "Copies in the cluster."),
+    key(
+        "stream.max_bytes",
+        integer(1, NO_MAX),
+        "Largest size of the stream; unlimited if absent.",
+    ),
+    key(
+        "log.format",
+        Form::OneOf(|| vec!["auto", "human", "json"]),
+        "Form of a line; auto is human on a terminal, else JSON.",
+    ),
+    key(
+        "log.filter",
+        Form::Text(log_filter),
+        "What is logged, as tracing's EnvFilter reads it.",
+    ),
+    key(
+        "sources.<name>.kind",
+        Form::OneOf(kinds),
+        "The kind of forge.",
+    ),
+    key(
+        "sources.<name>.secret_file",
+        Form::Path,
+        "File that holds the secret; its id is \"default\".",
+    ),
+    key(
+        "sources.<name>.secret_env",
+        Form::Text(variable),
+        "Environment variable that holds it instead.",
+    ),
+    key(
+        "sources.<name>.secret",
+        Form::Secret,
+        "The secret itself; better in a file of its own.",
+    ),
+    key(
+        "sources.<name>.secrets",
+        Form::Tables,
+        "Further secrets, all valid at once.",
+    ),
+    key(
+        "sources.<name>.secrets[].id",
+        Form::Text(secret_id),
+        "Name of the secret; events tell it.",
+    ),
+    key(
+        "sources.<name>.secrets[].file",
+        Form::Path,
+        "File that holds it.",
+    ),
+    key(
+        "sources.<name>.secrets[].env",
+        Form::Text(variable),
+        "Environment variable that holds it instead.",
+    ),
+    key(
+        "sources.<name>.secrets[].text",
+        Form::Secret,
+        "The secret itself; better in a file of its own.",
+    ),
+    key(
+        "sources.<name>.secrets[].repositories",
+        REPOSITORIES,
+        "Repositories that it may speak for; all if empty.",
+    ),
+    key(
+        "sources.<name>.repositories",
+        REPOSITORIES,
+        "Repositories that the source may speak for; all if empty.",
+    ),
+    key(
+        "sources.<name>.authorization_file",
+        Form::Path,
+        "File that holds a required Authorization header.",
+    ),
+    key(
+        "sources.<name>.authorization_env",
+        Form::Text(variable),
+        "Environment variable that holds the header.",
+    ),
+    key(
+        "sources.<name>.authorization",
+        Form::Secret,
+        "The header itself; better in a file of its own.",
+    ),
+    key(
+        "sources.<name>.accept_get",
+        Form::Switch,
+        "Also take deliveries by GET.",
+    ),
+    key(
+        "sources.<name>.dedup",
+        Form::OneOf(|| vec!["delivery", "digest"]),
+        "What makes two deliveries the same.",
+    ),
+    key(
+        "sources.<name>.danger_accept_unsigned",
+        Form::Switch,
+        "Publish what nobody signed.",
+    ),
+    key(
+        "sources.<name>.danger_short_secret",
+        Form::Switch,
+        "Allow secrets under 16 bytes.",
+    ),
+];
+
+fn kinds() -> Vec<&'static str> {
+    Kind::ALL.iter().map(|kind| kind.name()).collect()
+}
+
+fn holds(good: bool, rule: &'static str) -> Result<(), &'static str> {
+    good.then_some(()).ok_or(rule)
+}
+
+fn repository_pattern(text: &str) -> Result<(), &'static str> {
+    Scope::parse(&[text])
+        .map(drop)
+        .map_err(|_rule| PATTERN_RULE)
+}
+
+fn server(text: &str) -> Result<(), &'static str> {
+    const RULE: &str = "must be a URL such as nats://host:4222 or tls://host:4222";
+    let url: Uri = text.parse().map_err(|_error| RULE)?;
+    let authority = url.authority().ok_or(RULE)?;
+    if authority.as_str().contains('@') {
+        return Err("must not hold a user, password or token");
+    }
+    let scheme = matches!(url.scheme_str(), Some("nats" | "tls"));
+    let port = authority.host().len() == authority.as_str().len() || authority.port_u16().is_some();
+    let bare = matches!(url.path(), "" | "/") && url.query().is_none();
+    holds(scheme && port && bare && !authority.host().is_empty(), RULE)
+}
+
+fn connection_name(text: &str) -> Result<(), &'static str> {
+    let good = (1..=128).contains(&text.len()) && !text.contains(char::is_control);
+    holds(good, "must have 1 to 128 bytes without control characters")
+}
+
+fn stream_name(text: &str) -> Result<(), &'static str> {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c);
+    holds(
+        (1..=255).contains(&text.len()) && !text.contains(bad),
+        "must have 1 to 255 bytes without spaces, control characters and . * > / \\",
+    )
+}
+
+fn subject_prefix(text: &str) -> Result<(), &'static str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    let good = |token: &str| !token.is_empty() && token.bytes().all(plain);
+    holds(
+        text.len() <= 200 && text.split('.').count() <= 5 && text.split('.').all(good),
+        "must be 1 to 5 tokens of A-Z a-z 0-9 _ - with dots between them, at most 200 bytes",
+    )
+}
+
+fn log_filter(text: &str) -> Result<(), &'static str> {
+    let good = text.len() <= 4_096 && EnvFilter::try_new(text).is_ok();
+    holds(
+        good,
+        "must be filter directives such as info,forgewire=debug",
+    )
+}
+
+fn variable(text: &str) -> Result<(), &'static str> {
+    let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let good =
+        word && (1..=256).contains(&text.len()) && !text.starts_with(|c: char| c.is_ascii_digit());
+    holds(
+        good,
+        "must be the name of an environment variable (A-Z a-z 0-9 _)",
+    )
+}
+
+fn secret_id(text: &str) -> Result<(), &'static str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    holds(
+        (1..=64).contains(&text.len()) && text.bytes().all(plain),
+        "must have 1 to 64 of A-Z a-z 0-9 . _ -",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use toml::de::{DeTable, DeValue};
+
+    use super::*;
+
+    /// Whether the table has a value at `path`, with `<name>` and `[]` standing for the first.
+    fn holds_path(table: &DeTable<'_>, path: &str) -> bool {
+        let mut value = None;
+        let mut table = table;
+        for segment in path.split('.') {
+            let name = segment.trim_end_matches("[]");
+            let found = table
+                .iter()
+                .find(|(key, _)| name == "<name>" || key.get_ref() == name)
+                .map(|(_, value)| value.get_ref());
+            value = found;
+            table = match found {
+                Some(DeValue::Table(inner)) => inner,
+                Some(DeValue::Array(items)) => match items.iter().next().map(|item| item.get_ref())
+                {
+                    Some(DeValue::Table(inner)) => inner,
+                    _ => continue,
+                },
+                Some(_) => continue,
+                None => return false,
+            };
+        }
+        value.is_some()
+    }
+
+    #[test]
+    fn default_toml_shows_and_explains_every_key() {
+        let text = include_str!("../../config/default.toml");
+        // A setting that is commented out has no space after its `#`; prose has one.
+        let uncommented: String = text
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let all = DeTable::parse(&uncommented).unwrap();
+        for key in KEYS {
+            assert!(
+                holds_path(all.get_ref(), key.path),
+                "{} is not in default.toml",
+                key.path
+            );
+            assert!(
+                text.contains(&format!("# {}", key.doc)),
+                "{}: {}",
+                key.path,
+                key.doc
+            );
+        }
+    }
+
+    #[test]
+    fn urls_of_servers_are_told_from_other_texts() {
+        for good in [
+            "nats://n1:4222",
+            "tls://n1",
+            "nats://[::1]:4222",
+            "nats://10.0.0.1/",
+        ] {
+            assert_eq!(server(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "n1",
+            "n1:4222",
+            "http://n1",
+            "nats://",
+            "nats://n1:99999",
+            "nats://n1:x",
+            "nats://n1/path",
+            "nats://u:p@n1",
+            "nats://t@n1",
+        ] {
+            assert!(server(bad).is_err(), "{bad}");
+        }
+    }
+}

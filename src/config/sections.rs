@@ -1,0 +1,205 @@
+//! The sections of the configuration other than sources: what each setting means, and its default.
+//!
+//! The `Default` impls are the only home of defaults in code; `config/default.toml` repeats them
+//! for people, and a test holds the two equal. Ranges stand in the table of keys.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+/// `[http]`: the listener for webhooks and its limits.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Address and port of the webhook listener. Default `0.0.0.0:8080`; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Largest body, in bytes; a larger one is answered 413. Default 32 MiB.
+    pub max_body_bytes: usize,
+    /// Largest request line and headers together, in bytes; more is answered 431. Default 96 KiB,
+    /// which leaves room for a payload in a URL of 60 KiB.
+    pub max_header_bytes: usize,
+    /// How long the headers of a request may take from its first byte. Default 10 s.
+    #[serde(deserialize_with = "duration")]
+    pub header_timeout: Duration,
+    /// How long the body may take after the headers. Default 10 s.
+    #[serde(deserialize_with = "duration")]
+    pub body_timeout: Duration,
+    /// How long a connection may wait for its next request. Default 1 h: forges reuse connections,
+    /// and some never resend a delivery that met a closing one.
+    #[serde(deserialize_with = "duration")]
+    pub idle_timeout: Duration,
+    /// Connections at once, in all. Default 4,096.
+    pub max_connections: usize,
+    /// Connections at once from one client address. Default 1,024.
+    pub max_connections_per_client: usize,
+    /// Bytes of unauthenticated requests in memory at once, in all. Default 128 MiB; it must hold
+    /// one request of the largest size.
+    pub max_buffered_bytes: usize,
+    /// How long open connections are still served once a stop was asked for. Default 5 s.
+    #[serde(deserialize_with = "duration")]
+    pub drain: Duration,
+    /// How long a stop may take in all before what is left is dropped. Default 20 s; at least
+    /// `drain`.
+    #[serde(deserialize_with = "duration")]
+    pub stop_timeout: Duration,
+}
+
+/// `[admin]`: the listener for probes and metrics.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Address and port. Default `127.0.0.1:8081`; it has no authentication.
+    pub listen: SocketAddr,
+}
+
+/// `[nats]`: where NATS is.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nats {
+    /// URLs of servers of one cluster, `nats://` or `tls://`. Default `nats://127.0.0.1:4222`.
+    pub servers: Vec<String>,
+    /// The name that the server shows for our connection. Default `forgewire`.
+    pub name: String,
+}
+
+/// `[publish]`: how events are handed to JetStream.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Publish {
+    /// How long to wait for an acknowledgement before the forge is told to come again. Default
+    /// 1 s, at most 1.5 s: the answer has to leave within 2 s.
+    #[serde(deserialize_with = "duration")]
+    pub ack_timeout: Duration,
+}
+
+/// `[stream]`: the JetStream stream that holds the events.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stream {
+    /// Name of the stream. Default `FORGE`.
+    pub name: String,
+    /// First tokens of every subject. Default `forge`.
+    pub subject_prefix: String,
+    /// Whether the stream is created if missing and kept as configured. Default true; false only
+    /// uses what is there.
+    pub manage: bool,
+    /// How long the stream keeps an event. Default 30 days; zero is for ever.
+    #[serde(deserialize_with = "duration")]
+    pub max_age: Duration,
+    /// How long the stream remembers event ids to drop repeats. Default 1 h; at most `max_age`
+    /// unless that is zero.
+    #[serde(deserialize_with = "duration")]
+    pub duplicate_window: Duration,
+    /// What a full stream drops. Default [`Discard::Old`].
+    pub discard: Discard,
+    /// Copies in the cluster, 1 to 5. Default 1.
+    pub replicas: usize,
+    /// Largest size of the stream, in bytes. Absent, which is the default: no limit.
+    pub max_bytes: Option<u64>,
+}
+
+/// What a full stream drops.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Discard {
+    /// New events: they are refused, and forges are told to come again.
+    New,
+    /// The oldest events.
+    Old,
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// The form of a line. Default [`LogFormat::Auto`].
+    pub format: LogFormat,
+    /// Directives of tracing's `EnvFilter`, for example `info,forgewire=debug`. Default `info`.
+    pub filter: String,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Human on a terminal, JSON otherwise.
+    Auto,
+    /// For reading.
+    Human,
+    /// One JSON object each.
+    Json,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            max_body_bytes: 32 * 1024 * 1024,
+            max_header_bytes: 96 * 1024,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60 * 60),
+            max_connections: 4_096,
+            max_connections_per_client: 1_024,
+            max_buffered_bytes: 128 * 1024 * 1024,
+            drain: Duration::from_secs(5),
+            stop_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+        }
+    }
+}
+
+impl Default for Nats {
+    fn default() -> Self {
+        Self {
+            servers: vec!["nats://127.0.0.1:4222".into()],
+            name: "forgewire".into(),
+        }
+    }
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self {
+            ack_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self {
+            name: "FORGE".into(),
+            subject_prefix: "forge".into(),
+            manage: true,
+            max_age: Duration::from_secs(30 * 24 * 60 * 60),
+            duplicate_window: Duration::from_secs(60 * 60),
+            discard: Discard::Old,
+            replicas: 1,
+            max_bytes: None,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Auto,
+            filter: "info".into(),
+        }
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // The layer checked it, and says more about a bad one than could be said here.
+    humantime::parse_duration(&text).map_err(|_error| serde::de::Error::custom("no duration"))
+}
