@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use config::{Map, Value, ValueKind};
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeArray, DeString, DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::error::{Problem, nearest};
-use super::form::{Form, tables};
+use super::form::Form;
 use super::keys::{self, Key, Place, Unknown};
 use super::layer::{Layers, Origin, empty_table};
 
@@ -145,41 +145,47 @@ impl Walk<'_> {
         origin: Origin,
     ) -> Option<Value> {
         let value = match (&row.form, value) {
-            (Form::Tables, DeValue::Array(items)) => match tables(items) {
-                Ok(items) => self.items(&items, path, &format!("{}[]", row.path)),
-                Err(item) => {
-                    let key = format!("{path}[{item}]");
-                    self.layers
-                        .take(&key, &origin, Err("must be a table".into()))?
-                }
-            },
+            (Form::Tables, DeValue::Array(items)) => {
+                self.items(items, path, &format!("{}[]", row.path))
+            }
             (form, value) => self.layers.take(path, &origin, form.take_toml(value))?,
         };
         self.layers.note(path, origin);
         Some(value)
     }
 
-    fn items(&mut self, items: &[&DeTable<'_>], path: &str, pattern: &str) -> Value {
+    fn items(&mut self, items: &DeArray<'_>, path: &str, pattern: &str) -> Value {
         let mut values = Vec::new();
-        for (index, table) in items.iter().enumerate() {
+        for (index, item) in items.iter().enumerate() {
             let path = format!("{path}[{}]", index + 1);
-            let mut fields = Map::new();
-            for (key, value) in *table {
-                let name = key.get_ref();
-                let field = keys::join(&path, name);
-                let origin = self.lines.origin(key.span().start);
-                match keys::child(pattern, name) {
-                    Ok((_, Place::Key(row))) => {
-                        if let Some(value) = self.value(row, value.get_ref(), &field, origin) {
-                            fields.insert(name.to_string(), value);
-                        }
-                    }
-                    _ => self.unknown(Unknown::Key, key, &field, pattern),
-                }
+            let origin = self.lines.origin(item.span().start);
+            if let DeValue::Table(table) = item.get_ref() {
+                values.push(self.item(table, &path, pattern));
+                self.layers.note(&path, origin);
+            } else {
+                let fault = Err("must be a table".into());
+                self.layers.take(&path, &origin, fault);
             }
-            values.push(Value::new(None, ValueKind::Table(fields)));
         }
         Value::new(None, ValueKind::Array(values))
+    }
+
+    fn item(&mut self, table: &DeTable<'_>, path: &str, pattern: &str) -> Value {
+        let mut fields = Map::new();
+        for (key, value) in table {
+            let name = key.get_ref();
+            let field = keys::join(path, name);
+            let origin = self.lines.origin(key.span().start);
+            match keys::child(pattern, name) {
+                Ok((_, Place::Key(row))) => {
+                    if let Some(value) = self.value(row, value.get_ref(), &field, origin) {
+                        fields.insert(name.to_string(), value);
+                    }
+                }
+                _ => self.unknown(Unknown::Key, key, &field, pattern),
+            }
+        }
+        Value::new(None, ValueKind::Table(fields))
     }
 
     fn unknown(

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use config::{Value, ValueKind};
-use toml::de::{DeArray, DeInteger, DeValue};
+use toml::de::{DeInteger, DeValue};
 
 use crate::secret::Secret;
 
@@ -222,16 +222,6 @@ fn list<'a>(
         return Err("must name at least one".into());
     }
     Ok(ValueKind::Array(taken))
-}
-
-/// The tables of an array of tables, or the number (from 1) of the item that is none.
-pub(super) fn tables<'a, 'i>(
-    items: &'a DeArray<'i>,
-) -> Result<Vec<&'a toml::de::DeTable<'i>>, usize> {
-    let table = |(index, item): (usize, &'a toml::Spanned<DeValue<'i>>)| {
-        item.get_ref().as_table().ok_or(index + 1)
-    };
-    items.iter().enumerate().map(table).collect()
 }
 
 #[cfg(test)]

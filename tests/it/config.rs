@@ -35,14 +35,14 @@ impl Place {
     }
 
     /// A message without the name of this directory.
-    fn plain(&self, message: impl ToString) -> String {
+    fn plain(&self, message: &impl ToString) -> String {
         message
             .to_string()
             .replace(&format!("{}/", self.0.path().display()), "")
     }
 
     fn error(&self) -> String {
-        self.plain(Config::load(&self.inputs()).unwrap_err())
+        self.plain(&Config::load(&self.inputs()).unwrap_err())
     }
 }
 
@@ -276,6 +276,20 @@ fn a_secret_is_exactly_the_text_of_the_file() {
 }
 
 #[test]
+fn a_secret_is_exactly_the_text_of_the_flag() {
+    for text in EXACT {
+        let inputs = Inputs::new()
+            .with_set("sources.gitea.kind=gitea")
+            .with_set("sources.gitea.danger_short_secret=true")
+            .with_set(&format!("sources.gitea.secret={text}"));
+        assert_eq!(
+            secret(&Config::load(&inputs).unwrap(), "gitea"),
+            text.as_bytes()
+        );
+    }
+}
+
+#[test]
 fn a_secret_file_loses_one_newline_and_nothing_else() {
     for (content, expected) in [
         (&b"0123456789abcdef"[..], &b"0123456789abcdef"[..]),
@@ -369,16 +383,40 @@ fn secrets_of_a_source_must_be_told_apart() {
          { id = \"2\", text = \"0123456789abcdef\" },\n\
          { text = \"0123456789abcdeh\" },\n\
          { id = \"3\" },\n\
-         { id = \"4\", text = \"0123456789abcdei\", file = \"x\" },\n]\n",
+         { id = \"4\", text = \"0123456789abcdei\", file = \"x\" },\n\
+         { id = \"5\", text = \"0123456789abcde\", repositories = [] },\n]\n",
     );
     assert_snapshot!(error, @r#"
-    the configuration has 5 errors
-      forgewire.toml:4: `sources.a.secrets[3]` needs an `id`, such as "2026-11"
-      forgewire.toml:4: `sources.a.secrets[4]` needs a `file` or `env` that holds the secret
+    the configuration has 6 errors
+      forgewire.toml:7: `sources.a.secrets[3]` needs an `id`, such as "2026-11"
+      forgewire.toml:8: `sources.a.secrets[4]` needs a `file` or `env` that holds the secret
       forgewire.toml:9: `sources.a.secrets[5].text` and `sources.a.secrets[5].file` (forgewire.toml:9) exclude each other: keep one
-      forgewire.toml:4: `sources.a.secrets[1]` has the id of `sources.a.secret`: ids must differ
-      forgewire.toml:4: `sources.a.secrets[2]` has the same text as `sources.a.secret`: keep one
+      forgewire.toml:10: `sources.a.secrets[6].text` is a secret of fewer than 16 bytes: make a longer one, or set `danger_short_secret = true` in `sources.a`
+      forgewire.toml:5: `sources.a.secrets[1]` has the id of `sources.a.secret`: ids must differ
+      forgewire.toml:6: `sources.a.secrets[2]` has the same text as `sources.a.secret`: keep one
     "#);
+}
+
+#[test]
+fn a_secret_given_another_way_by_a_higher_layer_is_a_conflict() {
+    let place = Place::new(GOOD);
+    place.write("s", "0123456789abcdef");
+    let inputs = place.inputs().with_env(env(&[(
+        "FORGEWIRE_SOURCES__GITEA__SECRET",
+        "0123456789abcdef",
+    )]));
+    let error = Config::load(&inputs).unwrap_err();
+    assert_snapshot!(place.plain(&error), @"environment variable FORGEWIRE_SOURCES__GITEA__SECRET: `sources.gitea.secret` and `sources.gitea.secret_file` (forgewire.toml:3) exclude each other: keep one");
+}
+
+#[test]
+fn a_path_outside_of_the_file_starts_at_the_working_directory() {
+    let place = Place::new(GOOD);
+    place.write("s", "0123456789abcdef");
+    let relative = place.inputs().with_set("sources.gitea.secret_file=s");
+    assert!(Config::load(&relative).is_err());
+    let whole = format!("sources.gitea.secret_file={}/s", place.0.path().display());
+    assert!(Config::load(&place.inputs().with_set(&whole)).is_ok());
 }
 
 #[test]
@@ -387,7 +425,9 @@ fn an_authorization_that_no_header_can_be_is_refused() {
     place.write("s", "0123456789abcdef");
     for bad in [" Bearer x", "Bearer x ", "Bearer\0x", "a\nb"] {
         place.write("auth", bad);
-        assert_snapshot!(place.error(), @"forgewire.toml:4: `sources.gitea.authorization_file` is no value that a header can have: it begins or ends with a space, or has control characters");
+        insta::allow_duplicates! {
+            assert_snapshot!(place.error(), @"forgewire.toml:4: `sources.gitea.authorization_file` is no value that a header can have: it begins or ends with a space, or has control characters");
+        }
     }
 }
 
@@ -445,7 +485,7 @@ repositories = ["acme/*", "acme"]
       forgewire.toml:12: `stream.name` must have 1 to 255 bytes without spaces, control characters and . * > / \
       forgewire.toml:13: `stream.subject_prefix` must be 1 to 5 tokens of A-Z a-z 0-9 _ - with dots between them, at most 200 bytes
       forgewire.toml:14: `stream.manage` must be true or false
-      forgewire.toml:15: `stream.max_age` must be a duration from "100ms" to "99years 11months 5days 9h 50m 24s", or "0s", such as "1h 30m"
+      forgewire.toml:15: `stream.max_age` must be a duration from "100ms" to "100years", or "0s", such as "1h 30m"
       forgewire.toml:16: `stream.discard` must be one of old, new
       forgewire.toml:17: `stream.replicas` must be a whole number from 1 to 5
       forgewire.toml:19: `log.filter` must be filter directives such as info,forgewire=debug
@@ -493,9 +533,9 @@ fn a_file_that_is_no_toml_is_told_by_line_alone() {
 fn a_named_file_must_be_there() {
     let place = Place::new("");
     let missing = Inputs::new().with_file(place.0.path().join("missing.toml"));
-    assert_snapshot!(place.plain(Config::load(&missing).unwrap_err()), @"configuration file missing.toml: it does not exist; correct the path, or name no file to run with defaults");
+    assert_snapshot!(place.plain(&Config::load(&missing).unwrap_err()), @"configuration file missing.toml: it does not exist; correct the path, or name no file to run with defaults");
     let directory = Inputs::new().with_file(place.0.path().join("."));
-    assert_snapshot!(place.plain(Config::load(&directory).unwrap_err()), @"configuration file .: it is a directory; name the file in it");
+    assert_snapshot!(place.plain(&Config::load(&directory).unwrap_err()), @"configuration file .: it is a directory; name the file in it");
 }
 
 #[test]
@@ -580,7 +620,8 @@ fn flags_are_as_strict_as_the_file() {
 
 // Nothing tells a secret.
 
-const MARKER: &str = "hunter2-5b2f9c";
+// A colon, because keys are shown, and without quotes this can be no key.
+const MARKER: &str = "hunter2:5b2f9c";
 
 /// Whether neither message nor debug form of the error shows the marker.
 fn keeps_quiet(result: &Result<Loaded, ConfigError>) -> bool {
@@ -683,13 +724,9 @@ proptest! {
 
     #[test]
     fn any_file_is_taken_or_refused_without_a_value(toml in any_toml()) {
-        // A key may be shown, and a broken quote can make the marker one.
         let place = Place::new(&toml);
         let result = Config::load(&place.inputs());
-        let shown_as_key = result.as_ref().err().is_some_and(|error| {
-            error.to_string().lines().all(|line| !line.contains(MARKER) || line.contains("key `"))
-        });
-        prop_assert!(keeps_quiet(&result) || shown_as_key, "{:?}", result);
+        prop_assert!(keeps_quiet(&result), "{:?}", result);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::config::layer::Origin;
 /// The problems of a file that is no good TOML.
 pub(super) fn problems(text: &str, lines: &Lines, errors: &[Error]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
+    // In a file that is broken otherwise, what looks like a key may be a value.
+    let keys = errors.iter().all(|error| error.message() == DUPLICATE);
     for error in errors.iter().take(MOST) {
         let span = error.span().unwrap_or_default();
         let origin = lines.origin(span.start);
@@ -20,7 +22,7 @@ pub(super) fn problems(text: &str, lines: &Lines, errors: &[Error]) -> Vec<Probl
             continue;
         }
         problems.push(match error.message() {
-            "duplicate key" => {
+            DUPLICATE if keys => {
                 let name = text.get(span.clone()).unwrap_or_default();
                 duplicate(text, lines, origin, name)
             }
@@ -88,6 +90,9 @@ fn line(origin: &Origin) -> Option<usize> {
         _ => None,
     }
 }
+
+/// The parser's message for a table or key that stands twice.
+const DUPLICATE: &str = "duplicate key";
 
 /// Errors that are told; each may mean a look through the whole file.
 const MOST: usize = 50;
