@@ -1,0 +1,95 @@
+//! The command line: what can be asked for, and which exit code answers.
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes follow `sysexits.h`; the
+//! README lists them.
+
+mod check;
+mod completions;
+mod serve;
+mod settings;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
+use crate::daemon::{RunError, StartError};
+use settings::Settings;
+
+/// The command line is wrong.
+const USAGE: u8 = 64;
+/// Something that is needed cannot be reached, opened or found.
+const UNAVAILABLE: u8 = 69;
+/// A fault of forgewire itself.
+const SOFTWARE: u8 = 70;
+/// Stopped before everything was finished.
+const UNFINISHED: u8 = 75;
+/// The configuration is wrong.
+const CONFIG: u8 = 78;
+
+/// Turns the webhooks of git forges into typed events on NATS JetStream.
+///
+/// Try it without a forge: `forgewire dev` in one terminal, `forgewire send gitea push` in another.
+#[derive(Debug, Parser)]
+#[command(name = "forgewire", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon: take webhooks, publish events.
+    Serve(serve::Serve),
+    /// Check a configuration, without network, and say what is wrong with it.
+    Check(check::Check),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, anything else is wrong usage.
+            let code = if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            // With a closed pipe nobody is there to be told.
+            let _ = error.print();
+            return code;
+        }
+    };
+    // The first thing that TLS asks for; it is there already only if a test called us twice.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let outcome = match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Check(check) => check.run(),
+        Command::Completions(completions) => completions.run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of a command, logging or not")]
+fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("forgewire: {error:#}");
+    ExitCode::from(exit_code(error))
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<ConfigError>() {
+        return CONFIG;
+    }
+    if error.is::<StartError>() {
+        return UNAVAILABLE;
+    }
+    match error.downcast_ref::<RunError>() {
+        Some(RunError::Unfinished { .. }) => UNFINISHED,
+        Some(RunError::Listener(_) | RunError::Task(_)) => SOFTWARE,
+        None => UNAVAILABLE,
+    }
+}

@@ -1,0 +1,67 @@
+//! `forgewire serve`: the daemon.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use super::Settings;
+use super::signals::Signals;
+use crate::config::Loaded;
+use crate::daemon::Daemon;
+use crate::listen::socket;
+use crate::telemetry;
+
+/// Run the daemon until SIGTERM or SIGINT; a second one ends it at once.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// Let the configuration make the stream smaller than it is (ages, sizes, replicas).
+    #[arg(long)]
+    allow_shrink: bool,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let loaded = self.settings.load()?;
+        telemetry::init(&loaded.config.log);
+        runtime()?.block_on(self.serve(loaded))
+    }
+
+    async fn serve(self, loaded: Loaded) -> anyhow::Result<ExitCode> {
+        let Loaded { config, warnings } = loaded;
+        // Before the ports are open: a signal that comes from then on stops us in order.
+        let signals = Mutex::new(Signals::take().context("cannot take signals")?);
+        for warning in &warnings {
+            warn!(%warning, "Configuration.");
+        }
+        socket::raise_file_limit(config.http.max_connections);
+        for source in config.sources.values() {
+            info!(source = %source.name, kind = %source.kind, path = format!("/hooks/{}", source.name), "Source.");
+            if source.danger_accept_unsigned {
+                warn!(source = %source.name, "This source publishes deliveries that nobody signed (danger_accept_unsigned).");
+            }
+        }
+        let daemon = Daemon::start(config, self.allow_shrink).await?;
+        info!(hooks = %daemon.hooks_addr(), admin = %daemon.admin_addr(), "Listening.");
+        let stop = async { signals.lock().await.next().await };
+        let hurry = async { signals.lock().await.next().await };
+        daemon.run(stop, hurry).await?;
+        info!("Stopped.");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The runtime of the daemon. Work beside it (large bodies) gets as many threads as there are cores, so
+/// that it cannot crowd out the rest.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(cores.max(2))
+        .build()
+        .context("cannot start the runtime")
+}

@@ -1,0 +1,228 @@
+//! The running daemon: what it is made of, and the order in which it starts and stops.
+//!
+//! In comes a [`Config`], out comes a [`Daemon`] whose ports are open; NATS may still be away. Every task
+//! belongs to it: if one ends early, the daemon ends, and says so.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::config::{Config, Http};
+use crate::facts;
+use crate::health::Health;
+use crate::ingress::{self, App};
+use crate::jetstream::stream::{self, Report};
+use crate::jetstream::{ConnectError, JetStream, Link};
+use crate::listen::Limits;
+use crate::listen::server::{Outcome, ServeError, Server};
+use crate::listen::socket::{self, BindError};
+use crate::outbox::Outbox;
+
+/// How often the stream is looked at while all is well.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How soon it is looked at again when it was not usable.
+const LOOK_SOON: Duration = Duration::from_secs(1);
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port could not be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The NATS client could not be started.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+/// Why the daemon ended otherwise than asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A listener ended by itself.
+    #[error(transparent)]
+    Listener(#[from] ServeError),
+    /// A task ended by itself.
+    #[error("the task for {0} ended by itself; this is a fault of forgewire")]
+    Task(&'static str),
+    /// The stop took too long, or was hurried.
+    #[error("stopped with {connections} connections still open")]
+    Unfinished {
+        /// How many were cut.
+        connections: usize,
+    },
+}
+
+/// A running daemon. Dropping it ends everything at once.
+pub struct Daemon {
+    app: Arc<App>,
+    hooks: Server,
+    admin: Server,
+    tasks: JoinSet<&'static str>,
+}
+
+impl Daemon {
+    /// Opens the ports and starts connecting to NATS.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] names the step and its operand, for example the address that is taken.
+    pub async fn start(config: Config, allow_shrink: bool) -> Result<Self, StartError> {
+        let config = Arc::new(config);
+        let hooks = socket::bind(config.http.listen)?;
+        let admin = socket::bind(config.admin.listen)?;
+        let (jetstream, replies) = JetStream::start(&config.nats).await?;
+        let health = Arc::new(Health::new(jetstream.link()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async {
+            replies.await;
+            "acknowledgements"
+        });
+        let keeper = Keeper {
+            client: jetstream.client().clone(),
+            config: Arc::clone(&config),
+            health: Arc::clone(&health),
+            allow_shrink,
+        };
+        tasks.spawn(keeper.run(jetstream.link()));
+        let app = Arc::new(App {
+            outbox: Outbox::new(jetstream, config.publish.ack_timeout),
+            health: Arc::clone(&health),
+            work: TaskTracker::new(),
+            config,
+        });
+        let limits = limits(&app.config.http);
+        let hooks = Server::spawn(hooks, ingress::hooks(Arc::clone(&app)), limits);
+        let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
+        Ok(Self { app, hooks, admin, tasks })
+    }
+
+    /// Address of the webhook listener, with the real port.
+    #[must_use]
+    pub fn hooks_addr(&self) -> SocketAddr {
+        self.hooks.local_addr()
+    }
+
+    /// Address of the operators' listener, with the real port.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin.local_addr()
+    }
+
+    /// Waits until the stream has been seen to be usable.
+    pub async fn ready(&self) {
+        self.app.health.ready().await;
+    }
+
+    /// Runs until `stop` completes, then stops without losing a request; when `hurry` completes too, ends at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] when something ended by itself, or the stop could not be finished.
+    pub async fn run(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Result<(), RunError> {
+        let died = tokio::select! {
+            () = stop => None,
+            ended = self.hooks.join() => Some(ended.err().map_or(RunError::Task("webhooks"), RunError::from)),
+            ended = self.admin.join() => Some(ended.err().map_or(RunError::Task("probes"), RunError::from)),
+            ended = self.tasks.join_next() => Some(RunError::Task(name_of(ended))),
+        };
+        if died.is_none() {
+            info!("Stopping: finishing what has been sent.");
+        }
+        let stopped = self.stop(hurry).await;
+        match died {
+            Some(error) => Err(error),
+            None => stopped,
+        }
+    }
+
+    async fn stop(self, hurry: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Http { drain, stop_timeout, .. } = self.app.config.http;
+        self.app.health.stopping();
+        let hard = self.hooks.hard_stop();
+        let shutdown = self.hooks.shutdown(drain, stop_timeout);
+        tokio::pin!(shutdown);
+        let outcome = tokio::select! {
+            outcome = &mut shutdown => outcome,
+            () = hurry => {
+                warn!("Stopping at once.");
+                hard.cancel();
+                shutdown.await
+            }
+        };
+        // A listener that is dead already has nothing to finish.
+        let connections = match outcome {
+            Ok(Outcome::Aborted { connections }) => connections,
+            Ok(Outcome::Finished) | Err(_) => 0,
+        };
+        if connections == 0 {
+            self.app.work.close();
+            self.app.work.wait().await;
+            self.app.outbox.jetstream().drain().await;
+        }
+        self.admin.abort();
+        match connections {
+            0 => Ok(()),
+            connections => Err(RunError::Unfinished { connections }),
+        }
+    }
+}
+
+fn name_of(ended: Option<Result<&'static str, tokio::task::JoinError>>) -> &'static str {
+    match ended {
+        Some(Ok(name)) => name,
+        // A panic has been logged where it happened.
+        Some(Err(_)) | None => "NATS",
+    }
+}
+
+fn limits(http: &Http) -> Limits {
+    Limits {
+        max_header_bytes: http.max_header_bytes,
+        header_timeout: http.header_timeout,
+        body_timeout: http.body_timeout,
+        idle_timeout: http.idle_timeout,
+        max_body_bytes: http.max_body_bytes as u64,
+        max_connections: http.max_connections,
+        max_connections_per_client: http.max_connections_per_client,
+        max_buffered_bytes: http.max_buffered_bytes,
+    }
+}
+
+/// Looks after the stream: at every connection, and from time to time.
+struct Keeper {
+    client: async_nats::Client,
+    config: Arc<Config>,
+    health: Arc<Health>,
+    allow_shrink: bool,
+}
+
+impl Keeper {
+    async fn run(self, mut link: tokio::sync::watch::Receiver<Link>) -> &'static str {
+        let name = self.config.stream.name.as_str();
+        let mut last: Option<Result<Report, String>> = None;
+        loop {
+            let Ok(up) = link.wait_for(|link| *link != Link::Down).await.map(|up| *up) else {
+                return "stream";
+            };
+            let seen = stream::ensure(&self.client, &self.config, self.allow_shrink).await;
+            self.health.stream_is_usable(up, seen.is_ok());
+            let pause = if seen.is_ok() { LOOK_AGAIN } else { LOOK_SOON };
+            let outcome = seen.as_ref().map(Clone::clone).map_err(ToString::to_string);
+            // Said when it is news, not at every look.
+            if last.as_ref() != Some(&outcome) {
+                match &seen {
+                    Ok(report) => facts::stream_seen(name, report),
+                    Err(error) => facts::stream_unusable(name, error),
+                }
+                last = Some(outcome);
+            }
+            let lost = link.wait_for(|now| *now != up);
+            // The pause is over, or there is another connection, or none.
+            let _ = tokio::time::timeout(pause, lost).await;
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A delivery and its two states: nobody can read what nobody has verified.
+//!
+//! In comes a request's body, out comes a [`Delivery<Verified>`], the only thing that gives its payload
+//! away. [`Delivery::verify`] is the one door between the two, and the scope of a source is checked
+//! against what the verified payload is about.
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use hyper::HeaderMap;
+use sha2::Sha256;
+
+use crate::config::{NamedSecret, Source};
+use crate::scope::Scope;
+use crate::source::{SignatureHeader, UnsignedHeaders};
+
+/// The state of a delivery before its signature was checked.
+#[derive(Debug)]
+pub struct Unverified;
+
+/// The state of a delivery that may be read.
+#[derive(Debug)]
+pub struct Verified<'s> {
+    /// The secret that the signature matched; `None` on a source that takes unsigned deliveries.
+    secret: Option<&'s NamedSecret>,
+}
+
+/// What a forge sent: headers, and the bytes that it signs.
+#[derive(Debug)]
+pub struct Delivery<S> {
+    headers: HeaderMap,
+    signed: Bytes,
+    state: S,
+}
+
+/// Why a delivery is not authenticated. For our own log: the sender is never told which.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotAuthenticated {
+    /// The `Authorization` header that this source asks for is missing or another one.
+    #[error("the Authorization header is missing or not the configured one")]
+    Authorization,
+    /// The signature header is there with no value: the hook has no secret.
+    #[error("the signature is empty: the hook at the forge has no secret")]
+    Empty,
+    /// The signature is not 64 lower-case hex digits after the prefix that belongs to its header.
+    #[error("the signature is malformed")]
+    Malformed,
+    /// No signature header of this kind of forge is there.
+    #[error("no signature header of this kind of forge was sent")]
+    Missing,
+    /// The signature header is there more than once.
+    #[error("the signature header was sent more than once")]
+    Repeated,
+    /// No secret of the source gives this signature.
+    #[error("no secret of this source gives this signature")]
+    Wrong,
+}
+
+impl Delivery<Unverified> {
+    /// Wraps what a request brought; `signed` is the body, or the decoded payload where the forge signs that.
+    #[must_use]
+    pub fn new(headers: HeaderMap, signed: Bytes) -> Self {
+        Self { headers, signed, state: Unverified }
+    }
+
+    /// Checks that a secret of `source` signed this delivery.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthenticated`]; the delivery is gone with it.
+    pub fn verify(self, source: &Source) -> Result<Delivery<Verified<'_>>, NotAuthenticated> {
+        if let Some(expected) = &source.authorization {
+            let mut values = self.headers.get_all(hyper::header::AUTHORIZATION).iter();
+            let only = values.next().filter(|_| values.next().is_none());
+            if !only.is_some_and(|value| expected.eq_ct(value.as_bytes())) {
+                return Err(NotAuthenticated::Authorization);
+            }
+        }
+        let checked = signature(&self.headers, source.kind.forge().signature_headers());
+        let secret = match checked {
+            // With no secret to check by, a signature proves as much as none.
+            Ok(_) | Err(_) if source.danger_accept_unsigned && source.secrets.is_empty() => None,
+            Ok(claimed) => Some(matching(&source.secrets, &self.signed, &claimed).ok_or(NotAuthenticated::Wrong)?),
+            Err(NotAuthenticated::Missing | NotAuthenticated::Empty) if source.danger_accept_unsigned => None,
+            Err(refusal) => return Err(refusal),
+        };
+        Ok(Delivery { headers: self.headers, signed: self.signed, state: Verified { secret } })
+    }
+}
+
+impl<'s> Delivery<Verified<'s>> {
+    /// The bytes that the signature covers: the payload.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.signed
+    }
+
+    /// The request's headers, which the signature does not cover.
+    #[must_use]
+    pub fn headers(&self) -> UnsignedHeaders<'_> {
+        UnsignedHeaders::new(&self.headers)
+    }
+
+    /// Whether a signature was checked, and not only done without.
+    #[must_use]
+    pub fn authenticated(&self) -> bool {
+        self.state.secret.is_some()
+    }
+
+    /// The id of the secret that the signature matched.
+    #[must_use]
+    pub fn secret_id(&self) -> Option<&'s str> {
+        self.state.secret.map(|secret| &*secret.id)
+    }
+
+    /// Whether source and secret may speak of this repository.
+    #[must_use]
+    pub fn may_speak_of(&self, source: &Source, owner: Option<&str>, name: Option<&str>) -> bool {
+        let allows = |scope: Option<&Scope>| scope.is_none_or(|scope| scope.allows(owner, name));
+        allows(source.repositories.as_ref())
+            && allows(self.state.secret.and_then(|secret| secret.repositories.as_ref()))
+    }
+}
+
+/// Reads the one signature that counts.
+fn signature(headers: &HeaderMap, candidates: &[SignatureHeader]) -> Result<[u8; 32], NotAuthenticated> {
+    let header = candidates.iter().find(|header| headers.contains_key(header.name));
+    let header = header.ok_or(NotAuthenticated::Missing)?;
+    let mut values = headers.get_all(header.name).iter();
+    let value = values.next().ok_or(NotAuthenticated::Missing)?.as_bytes();
+    if values.next().is_some() {
+        return Err(NotAuthenticated::Repeated);
+    }
+    if value.is_empty() || value == header.prefix.as_bytes() {
+        return Err(NotAuthenticated::Empty);
+    }
+    let digits = value.strip_prefix(header.prefix.as_bytes()).ok_or(NotAuthenticated::Malformed)?;
+    digest(digits).ok_or(NotAuthenticated::Malformed)
+}
+
+fn digest(digits: &[u8]) -> Option<[u8; 32]> {
+    let digit = |d: u8| match d {
+        b'0'..=b'9' => Some(d - b'0'),
+        b'a'..=b'f' => Some(d - b'a' + 10),
+        _ => None,
+    };
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut out = [0; 32];
+    for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = digit(*high)? * 16 + digit(*low)?;
+    }
+    Some(out)
+}
+
+/// The first secret whose HMAC of the bytes is the claimed one, compared in constant time.
+fn matching<'s>(secrets: &'s [NamedSecret], signed: &[u8], claimed: &[u8; 32]) -> Option<&'s NamedSecret> {
+    secrets.iter().find(|named| {
+        Hmac::<Sha256>::new_from_slice(named.secret.expose())
+            .is_ok_and(|mac| mac.chain_update(signed).verify_slice(claimed).is_ok())
+    })
+}

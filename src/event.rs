@@ -1,0 +1,73 @@
+//! One fact of a forge in forgewire's own terms: the typed event model, and its JSON.
+//!
+//! Owns [`Event`] (contract section 4) and everything inside it. The daemon fills it from what a
+//! forge sent; a subscriber reads it back with [`Event::from_json`]. Knows no forge, no HTTP and no
+//! NATS. What a forge did not say is `None` here and left out of the JSON, never an empty text.
+
+mod catalog;
+mod common;
+mod json;
+mod pull_request;
+mod push;
+mod time;
+
+pub use catalog::{
+    Data, EventSpec, PingAction, PullRequestAction, PushAction, RefAction, TagAction,
+    UnrecognizedAction,
+};
+pub use common::{Actor, ActorKind, Delivery, Person, RefKind, RefName, Repository};
+pub use json::{InvalidEvent, Raw};
+pub use pull_request::{
+    Branch, Change, Changes, Label, Milestone, PullRequest, PullRequestEvent, PullRequestState, Sha,
+};
+pub use push::{Commit, Ping, Push, Reason, RefNotice, Tag, Unrecognized};
+pub use time::Time;
+
+/// The version of the message contract that this library writes.
+pub const VERSION: u32 = 1;
+
+/// The action of an `unrecognized` event whose delivery named no event.
+pub const NO_NAME: &str = "-";
+
+/// An event: something that happened at a forge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// `<source>:<delivery>` for the first event of a delivery, then `…:2`, `…:3`.
+    pub id: String,
+    /// Configured name of the webhook endpoint that took the delivery: the trust domain.
+    pub source: String,
+    /// Kind of forge, for example `gitea`.
+    pub forge: String,
+    /// The forge's time of this event; `None` when it said none (as most pushes).
+    pub occurred_at: Option<Time>,
+    /// When forgewire had read the delivery.
+    pub received_at: Time,
+    /// The delivery that this event came in.
+    pub delivery: Delivery,
+    /// Who did it.
+    pub actor: Option<Actor>,
+    /// The repository it happened in; of a pull request the target.
+    pub repository: Option<Repository>,
+    /// The branch or tag that the event is about.
+    pub reference: Option<RefName>,
+    /// What happened: the event, its action and the facts.
+    pub data: Data,
+    /// What the forge sent.
+    pub raw: Raw,
+    /// Whether `raw` is something else than the forge's bytes, because secrets were taken out.
+    pub raw_altered: bool,
+}
+
+impl Event {
+    /// The event's name, for example `push`.
+    #[must_use]
+    pub fn event(&self) -> &str {
+        self.data.event()
+    }
+
+    /// The action, for example `updated`.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        self.data.action()
+    }
+}

@@ -1,0 +1,195 @@
+//! The catalogue: every event, its actions and the type of its `data`.
+//!
+//! Owns [`Data`], which this one table makes: a new event is a row here and a struct for its facts.
+//! Names that this version does not know (a newer forgewire wrote them) are kept as they are.
+
+use serde_json::value::RawValue;
+
+use super::{Ping, PullRequestEvent, Push, RefNotice, Tag, Unrecognized};
+
+/// Name and actions of one event, as documentation and schema list them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EventSpec {
+    /// The event's name in subjects and bodies.
+    pub name: &'static str,
+    /// Its actions; empty for `unrecognized`, whose action is the forge's own event name.
+    pub actions: &'static [&'static str],
+}
+
+macro_rules! catalog {
+    ($(
+        $(#[$doc:meta])*
+        $event:ident($name:literal, $data:ty) $actions:ident {
+            $( $(#[$action_doc:meta])* $action:ident = $action_name:literal, )*
+        }
+    )*) => {
+        $(
+            #[doc = concat!("What can happen to a `", $name, "`.")]
+            #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+            pub enum $actions {
+                $( $(#[$action_doc])* $action, )*
+                /// An action that this version of the library does not know.
+                Other(Box<str>),
+            }
+
+            impl $actions {
+                /// Every action known to this version.
+                pub const NAMES: &'static [&'static str] = &[$($action_name),*];
+
+                /// The action of that name.
+                #[must_use]
+                pub fn from_name(name: &str) -> Self {
+                    match name {
+                        $( $action_name => Self::$action, )*
+                        other => Self::Other(other.into()),
+                    }
+                }
+
+                /// The name in subjects and bodies.
+                #[must_use]
+                pub fn as_str(&self) -> &str {
+                    match self {
+                        $( Self::$action => $action_name, )*
+                        Self::Other(name) => name,
+                    }
+                }
+            }
+        )*
+
+        /// What happened, typed by event.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum Data {
+            $( $(#[$doc])* $event($actions, Box<$data>), )*
+            /// An event that this version of the library does not know.
+            Other {
+                /// Its name.
+                event: Box<str>,
+                /// Its action.
+                action: Box<str>,
+                /// Its facts, as they came.
+                data: Box<RawValue>,
+            },
+        }
+
+        impl Data {
+            /// Every event known to this version, in the order of the contract.
+            pub const EVENTS: &'static [EventSpec] = &[
+                $( EventSpec { name: $name, actions: $actions::NAMES }, )*
+            ];
+
+            /// The event's name.
+            #[must_use]
+            pub fn event(&self) -> &str {
+                match self {
+                    $( Self::$event(..) => $name, )*
+                    Self::Other { event, .. } => event,
+                }
+            }
+
+            /// The action's name.
+            #[must_use]
+            pub fn action(&self) -> &str {
+                match self {
+                    $( Self::$event(action, _) => action.as_str(), )*
+                    Self::Other { action, .. } => action,
+                }
+            }
+
+            pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+                match self {
+                    $( Self::$event(_, data) => serde_json::to_writer(out, data), )*
+                    Self::Other { data, .. } => serde_json::to_writer(out, data),
+                }
+            }
+
+            pub(super) fn read(event: &str, action: &str, data: &RawValue) -> serde_json::Result<Self> {
+                Ok(match event {
+                    $( $name => Self::$event($actions::from_name(action), serde_json::from_str(data.get())?), )*
+                    _ => Self::Other { event: event.into(), action: action.into(), data: data.to_owned() },
+                })
+            }
+        }
+    };
+}
+
+catalog! {
+    /// A branch was created, updated or deleted.
+    Push("push", Push) PushAction {
+        /// The branch is new.
+        Created = "created",
+        /// The branch points to another commit.
+        Updated = "updated",
+        /// The branch is gone.
+        Deleted = "deleted",
+    }
+    /// A tag was created, updated or deleted.
+    Tag("tag", Tag) TagAction {
+        /// The tag is new; on Gitea also a tag that was moved.
+        Created = "created",
+        /// The tag points to something else.
+        Updated = "updated",
+        /// The tag is gone.
+        Deleted = "deleted",
+    }
+    /// Another notice of a ref that a push, tag or deletion announces too.
+    Ref("ref", RefNotice) RefAction {
+        /// The ref is new.
+        Created = "created",
+        /// The ref is gone.
+        Deleted = "deleted",
+    }
+    /// Something happened to a pull request.
+    PullRequest("pull_request", PullRequestEvent) PullRequestAction {
+        /// It was opened.
+        Opened = "opened",
+        /// It was closed without being merged.
+        Closed = "closed",
+        /// It was merged.
+        Merged = "merged",
+        /// It was opened again.
+        Reopened = "reopened",
+        /// Its title, body or target changed.
+        Edited = "edited",
+        /// Its head has other commits.
+        Synchronized = "synchronized",
+        /// Somebody was made an assignee.
+        Assigned = "assigned",
+        /// Somebody is no assignee any more.
+        Unassigned = "unassigned",
+        /// Its labels changed.
+        LabelsUpdated = "labels_updated",
+        /// All its labels were taken off.
+        LabelsCleared = "labels_cleared",
+        /// It was given a milestone, or another one.
+        Milestoned = "milestoned",
+        /// It lost its milestone.
+        Demilestoned = "demilestoned",
+        /// Somebody was asked for a review.
+        ReviewRequested = "review_requested",
+        /// Somebody is no longer asked for a review.
+        ReviewRequestRemoved = "review_request_removed",
+        /// It was deleted.
+        Deleted = "deleted",
+    }
+    /// A forge's test delivery.
+    Ping("ping", Ping) PingAction {
+        /// An administrator pressed the button.
+        Sent = "sent",
+    }
+    /// An authenticated delivery that nothing else covers; its payload is in `raw`, whole.
+    Unrecognized("unrecognized", Unrecognized) UnrecognizedAction {
+    }
+}
+
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        let text = |data: &Self| {
+            let mut out = Vec::new();
+            data.write(&mut out).map(|()| out).ok()
+        };
+        self.event() == other.event()
+            && self.action() == other.action()
+            && text(self) == text(other)
+    }
+}

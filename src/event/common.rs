@@ -1,0 +1,131 @@
+//! What events of every kind have in common: delivery, actor, repository, ref.
+
+use serde::{Deserialize, Serialize};
+
+/// The delivery that an event came in.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Delivery {
+    /// The forge's own id of the delivery, or `blake3-…` where it gave no usable one.
+    pub id: String,
+    /// The forge's own name of the event. From a header: no signature covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// `blake3=<hex>` of the signed bytes: equal for redeliveries and copies by other hooks.
+    pub digest: String,
+    /// Whether a signature proved that the sender knows a secret of the source.
+    pub authenticated: bool,
+    /// Configured id of the secret that the signature matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// What the forge says of the hook: its id, or what it is installed on (`repository`, `organization`, …).
+    /// From a header: no signature covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
+    /// Which attempt of the forge this was, from 1; Gitea, Forgejo and Gogs make only one.
+    pub attempt: u32,
+}
+
+/// Somebody with an account at the forge.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Actor {
+    /// The forge's id, stable over renames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Name of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// Display name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Page of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// What kind of account it is.
+    pub kind: ActorKind,
+}
+
+/// Kinds of account.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// The forge itself or an automation.
+    Bot,
+    /// A deleted account.
+    Ghost,
+    /// A person, as far as the forge says.
+    User,
+    /// A kind that this version of the library does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// Somebody as a commit names them: not checked by the forge.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Person {
+    /// Name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Account at the forge that has this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+}
+
+/// A repository.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Repository {
+    /// The forge's id, stable over renames and transfers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Owner: user, organisation, workspace or project key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Name, as it stands in URLs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `owner/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// For `git clone` over HTTP, never with a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clone_url: Option<String>,
+    /// For `git clone` over SSH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_url: Option<String>,
+    /// Default branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_branch: Option<String>,
+    /// Whether it is hidden from the public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<bool>,
+    /// Whether the URLs for cloning were derived from others, because the payload lacks them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub urls_derived: bool,
+}
+
+/// A branch or tag.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RefName {
+    /// Branch or tag.
+    pub kind: RefKind,
+    /// Short name, without `refs/heads/` or `refs/tags/`.
+    pub name: String,
+}
+
+/// Kinds of ref.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefKind {
+    /// `refs/heads/…`
+    Branch,
+    /// `refs/tags/…`
+    Tag,
+    /// A kind that this version of the library does not know.
+    #[serde(untagged)]
+    Other(String),
+}

@@ -1,0 +1,163 @@
+//! The facts of `push`, `tag`, `ref`, `ping` and `unrecognized`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, Person, Time};
+
+/// The facts of a `push`: what happened to a branch.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Push {
+    /// Commit that the branch pointed to; absent for a new branch, or where the forge does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// Commit that the branch points to; absent for a deleted branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Whether history was rewritten, where the forge says it (Gitea, Forgejo and Gogs do not).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<bool>,
+    /// Page that compares before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compare_url: Option<String>,
+    /// Commits, oldest first. Forges cap the list: see `commits_complete`.
+    pub commits: Vec<Commit>,
+    /// Whether `commits` surely is every commit of the push. When false, do not filter by path.
+    pub commits_complete: bool,
+    /// How many commits the push has, where the forge says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_commits: Option<u64>,
+    /// Whether every listed commit names its files. When false, do not filter by path.
+    pub files_known: bool,
+    /// The commit that `after` names, where the forge sends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_commit: Option<Commit>,
+    /// Who pushed, where that is somebody else than the event's actor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pusher: Option<Actor>,
+}
+
+/// A commit.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Commit {
+    /// Hash: 40 or 64 hex digits.
+    pub id: String,
+    /// Message, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Author, as the commit says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Person>,
+    /// Committer, as the commit says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committer: Option<Person>,
+    /// The commit's own date; Gitea, Forgejo and Gogs give the author's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Time>,
+    /// Files that it adds; a rename is one added and one removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Vec<String>>,
+    /// Files that it removes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Vec<String>>,
+    /// Files that it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<Vec<String>>,
+}
+
+/// The facts of a `tag`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Tag {
+    /// What the tag pointed to, where the forge says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What the tag points to: a commit, or the object of an annotated tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// The commit that the tag leads to, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// That commit's details, where the forge sends them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_commit: Option<Commit>,
+    /// Who pushed, where that is somebody else than the event's actor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pusher: Option<Actor>,
+}
+
+/// The facts of a `ref`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RefNotice {
+    /// What the ref pointed to before it was deleted, where the forge says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What the new ref points to, where the forge says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// The facts of a `ping`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Ping {
+    /// The ref that the test delivery names, in full or short as sent.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The commit that the test delivery names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// The facts of an `unrecognized`: why it is none of the others.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Unrecognized {
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why an authenticated delivery became `unrecognized`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The header's event name contradicts the signed body.
+    EventMismatch,
+    /// The list of changes is empty.
+    NoChanges,
+    /// The body is no JSON (or no UTF-8); it stands in `raw_base64`.
+    NotJson,
+    /// The body is nested deeper than 100 levels; it stands in `raw_base64`.
+    TooDeep,
+    /// No event name was sent.
+    NoEventName,
+    /// An action that forgewire does not know.
+    UnknownAction,
+    /// An event name that forgewire does not know.
+    UnknownEvent,
+    /// A ref, or kind of ref, that is neither branch nor tag.
+    UnknownRef,
+    /// The body lacks what this event always has, or has it in another form.
+    Unreadable,
+    /// A reason that this version of the library does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl Reason {
+    /// The name in bodies, logs and metrics.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::EventMismatch => "event_mismatch",
+            Self::NoChanges => "no_changes",
+            Self::NotJson => "not_json",
+            Self::TooDeep => "too_deep",
+            Self::NoEventName => "no_event_name",
+            Self::UnknownAction => "unknown_action",
+            Self::UnknownEvent => "unknown_event",
+            Self::UnknownRef => "unknown_ref",
+            Self::Unreadable => "unreadable",
+            Self::Other(name) => name,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! One function per notable fact: its log line, spelt once.
+//!
+//! Levels: ERROR is data lost or a person needed, WARN is odd and carried on, INFO is start, stop and
+//! reconnection, DEBUG is once per delivery. No line holds a secret, a signature, a body or an address.
+
+use tracing::{debug, error, info, warn};
+
+use crate::delivery::NotAuthenticated;
+use crate::event::Event;
+use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
+use crate::outbox::{NotStored, Receipt};
+
+/// A request was answered with a problem before it was authenticated, or because of its scope or size.
+pub fn delivery_refused(source: &str, code: &'static str, why: Option<NotAuthenticated>) {
+    match why {
+        Some(error) => warn!(source, code, %error, "Delivery refused."),
+        None => warn!(source, code, "Delivery refused."),
+    }
+}
+
+/// A request went to a path or source that is none.
+pub fn request_refused(code: &'static str) {
+    debug!(code, "Request refused.");
+}
+
+/// Every event of a delivery is stored.
+pub fn delivery_stored(source: &str, delivery: &str, receipts: &[Receipt]) {
+    let first = receipts.first();
+    debug!(
+        source,
+        delivery,
+        events = receipts.len(),
+        subject = first.map(|receipt| receipt.subject.as_str()),
+        sequence = first.map(|receipt| receipt.sequence),
+        duplicate = first.map(|receipt| receipt.duplicate),
+        "Delivery stored."
+    );
+}
+
+/// An authenticated delivery became `unrecognized`.
+pub fn delivery_unrecognized(event: &Event, reason: &str) {
+    warn!(
+        source = event.source,
+        delivery = event.delivery.id,
+        native = event.action(),
+        reason,
+        "Delivery not recognized; its payload is published whole."
+    );
+}
+
+/// An authenticated delivery could not be stored; the forge was told so, and may not send it again.
+pub fn delivery_not_stored(source: &str, delivery: &str, error: &NotStored) {
+    error!(source, delivery, error = %error.reason, "Delivery not stored.");
+}
+
+/// The stream was looked at.
+pub fn stream_seen(name: &str, report: &Report) {
+    if report.created {
+        info!(stream = name, "Stream created.");
+    }
+    for Drift { key, wanted, found, outcome } in &report.drift {
+        if *outcome == Outcome::Changed {
+            info!(stream = name, key, wanted, found, "Stream changed as configured.");
+        } else {
+            warn!(stream = name, key, wanted, found, %outcome, "Stream differs from the configuration.");
+        }
+    }
+}
+
+/// The stream is not there, or cannot be looked at.
+pub fn stream_unusable(name: &str, error: &StreamError) {
+    warn!(stream = name, %error, "Stream cannot be used.");
+}

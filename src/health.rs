@@ -1,0 +1,83 @@
+//! Whether the daemon can store: what `/readyz` answers from.
+//!
+//! In come the state of the connection and what the last look at the stream found, out comes
+//! [`Readiness`]. A daemon that stops is not ready any more, so that no new work is sent to it.
+
+use tokio::sync::watch;
+
+use crate::jetstream::Link;
+
+/// Whether a delivery that comes now could be stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Readiness {
+    /// By JetStream.
+    Ready,
+    /// NATS is not connected.
+    NoNats,
+    /// The stream is not there, or was not looked at since the connection was made.
+    NoStream,
+    /// The daemon is about to end.
+    Stopping,
+}
+
+impl Readiness {
+    /// The name in the answer of `/readyz`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::NoNats => "nats_not_connected",
+            Self::NoStream => "stream_not_usable",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// What readiness is made of.
+#[derive(Debug)]
+pub struct Health {
+    link: watch::Receiver<Link>,
+    /// The connection on which the stream was last seen to be usable.
+    stream_seen_on: watch::Sender<Option<Link>>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Health {
+    /// Watches a connection.
+    #[must_use]
+    pub fn new(link: watch::Receiver<Link>) -> Self {
+        Self { link, stream_seen_on: watch::Sender::new(None), stopping: watch::Sender::new(false) }
+    }
+
+    /// Says that the stream is usable, or is not, on this connection.
+    pub fn stream_is_usable(&self, link: Link, usable: bool) {
+        self.stream_seen_on.send_replace(usable.then_some(link));
+    }
+
+    /// Says that the daemon is about to end.
+    pub fn stopping(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Whether a delivery that comes now could be stored.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let link = *self.link.borrow();
+        if *self.stopping.borrow() {
+            Readiness::Stopping
+        } else if link == Link::Down {
+            Readiness::NoNats
+        } else if self.stream_seen_on.borrow().is_none() {
+            Readiness::NoStream
+        } else {
+            Readiness::Ready
+        }
+    }
+
+    /// Waits until the stream has been seen to be usable on the present connection, or any before.
+    pub async fn ready(&self) {
+        let mut seen = self.stream_seen_on.subscribe();
+        // The sender is our own: it outlives the wait.
+        let _ = seen.wait_for(Option::is_some).await;
+    }
+}

@@ -1,0 +1,229 @@
+//! The handler: one delivery in, one receipt out.
+//!
+//! Each step needs the result of the one before, so their order cannot be changed: find the source, read
+//! the body, verify, normalize, store, answer.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{App, Problem};
+use crate::config::Source;
+use crate::delivery::{Delivery, NotAuthenticated};
+use crate::event::{Data, Time};
+use crate::listen::body::{Buffered, read_body};
+use crate::listen::registry::ConnHandle;
+use crate::message::Message;
+use crate::outbox::{NotStored, Receipt};
+use crate::source::SourceName;
+use crate::trace::TraceContext;
+use crate::{facts, form, normalize};
+
+/// Longest query of a delivery by GET, in bytes.
+const MAX_QUERY: usize = 60 * 1024;
+/// A body larger than this is worked on beside the runtime: an HMAC of 32 MiB takes a tenth of a second.
+const INLINE_BYTES: usize = 128 * 1024;
+/// Most events that a receipt lists.
+const LISTED: usize = 50;
+
+/// `POST /hooks/{source}`.
+pub(super) async fn receive(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let known = SourceName::new(&name).ok().filter(|name| app.config.sources.contains_key(name));
+    let Some(name) = known else {
+        facts::request_refused(Problem::NoSuchSource.verdict().1);
+        return Err(Problem::NoSuchSource);
+    };
+    accept(&app, &name, request).await.map_err(|refusal| {
+        if let Refusal::Problem(problem, why) = refusal {
+            facts::delivery_refused(name.as_str(), problem.verdict().1, why);
+        }
+        refusal.problem()
+    })
+}
+
+/// Why a delivery is refused, with what only the log may say.
+enum Refusal {
+    NotStored,
+    Problem(Problem, Option<NotAuthenticated>),
+}
+
+impl Refusal {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::NotStored => Problem::NotStored,
+            Self::Problem(problem, _) => *problem,
+        }
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem, None)
+    }
+}
+
+async fn accept(app: &Arc<App>, name: &SourceName, request: Request) -> Result<Response, Refusal> {
+    let source = app.config.sources.get(name).ok_or(Problem::NoSuchSource)?;
+    let (parts, body) = request.into_parts();
+    let by_get = checked_method(source, &parts.method)?;
+    if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Problem::Compressed.into());
+    }
+    let connection = parts.extensions.get::<ConnHandle>().ok_or(Problem::BodyAborted)?.clone();
+    let query = parts.uri.query().unwrap_or_default();
+    if by_get && query.len() > MAX_QUERY {
+        return Err(Problem::UriTooLong.into());
+    }
+    let carrier = if by_get {
+        Carrier { encoded: true, held: None, bytes: Bytes::copy_from_slice(query.as_bytes()) }
+    } else {
+        Carrier::read(&connection, source, &parts.headers, body).await?
+    };
+    let request = Inbound { app: Arc::clone(app), source: name.clone(), headers: parts.headers, carrier, connection };
+    let work = if request.carrier.bytes.len() > INLINE_BYTES {
+        let beside = tokio::task::spawn_blocking(move || request.messages()).await;
+        // It panicked, and was logged, or the daemon is ending.
+        beside.map_err(|_gone| Refusal::from(Problem::Overloaded))??
+    } else {
+        request.messages()?
+    };
+    let receipts = store(app, name, work).await?;
+    Ok(accepted(&receipts))
+}
+
+/// Whether the delivery comes by GET.
+fn checked_method(source: &Source, method: &Method) -> Result<bool, Problem> {
+    match *method {
+        Method::POST => Ok(false),
+        Method::GET if source.accept_get => Ok(true),
+        _ if source.accept_get => Err(Problem::MethodNotAllowed { allow: "GET, POST" }),
+        _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
+    }
+}
+
+/// What carries the payload: a JSON body, a form, or a query.
+struct Carrier {
+    /// Whether the payload is the member `payload` of a form or query.
+    encoded: bool,
+    bytes: Bytes,
+    /// The claim on memory; it ends with the answer.
+    held: Option<Buffered>,
+}
+
+impl Carrier {
+    async fn read(connection: &ConnHandle, source: &Source, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
+        let encoded = source.kind.forge().signs_decoded_form() && is_form(headers);
+        let held = read_body(connection, body).await?;
+        Ok(Self { encoded, bytes: held.bytes.clone(), held: Some(held) })
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.map(|text| text.split(';').next().unwrap_or_default().trim());
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+/// A request whose bytes are all here.
+struct Inbound {
+    app: Arc<App>,
+    source: SourceName,
+    headers: HeaderMap,
+    carrier: Carrier,
+    connection: ConnHandle,
+}
+
+/// The messages of a delivery, and the memory that its body still takes.
+struct Work {
+    delivery: String,
+    messages: Vec<Message>,
+    held: Option<Buffered>,
+}
+
+impl Inbound {
+    /// Verifies, normalizes and addresses. No I/O.
+    fn messages(self) -> Result<Work, Refusal> {
+        let source = self.app.config.sources.get(&self.source).ok_or(Problem::NoSuchSource)?;
+        let signed = if self.carrier.encoded {
+            form::payload(&self.carrier.bytes).map_err(|_not_one| Problem::NoPayload)?
+        } else {
+            self.carrier.bytes
+        };
+        let delivery = Delivery::new(self.headers, signed).verify(source);
+        let delivery = delivery.map_err(|why| Refusal::Problem(Problem::NotAuthenticated, Some(why)))?;
+        self.connection.authenticated();
+        let events = normalize::events(&delivery, source, Time::now());
+        let events = events.map_err(|_out_of_scope| Problem::OutOfScope)?;
+        let trace = TraceContext::of(delivery.headers());
+        let mut messages = Vec::with_capacity(events.len());
+        for event in &events {
+            if let Data::Unrecognized(_, data) = &event.data {
+                facts::delivery_unrecognized(event, data.reason.as_str());
+            }
+            let message = Message::of(event, &self.app.config.stream.subject_prefix, trace);
+            messages.push(message.map_err(|_impossible| Refusal::NotStored)?);
+        }
+        let id = events.first().map(|event| event.delivery.id.clone()).unwrap_or_default();
+        Ok(Work { delivery: id, messages, held: self.carrier.held })
+    }
+}
+
+async fn store(app: &Arc<App>, source: &SourceName, work: Work) -> Result<Vec<Receipt>, Refusal> {
+    let Work { delivery, messages, held } = work;
+    let stored = if messages.len() > 1 {
+        // A client that leaves in the middle must not leave half a delivery behind.
+        let outbox = Arc::clone(app);
+        let all = app.work.spawn(async move { outbox.outbox.store(&messages).await });
+        all.await.map_err(|_gone| Refusal::NotStored)?
+    } else {
+        app.outbox.store(&messages).await
+    };
+    drop(held);
+    match stored {
+        Ok(receipts) => {
+            facts::delivery_stored(source.as_str(), &delivery, &receipts);
+            Ok(receipts)
+        }
+        Err(error) => {
+            let error: NotStored = error;
+            facts::delivery_not_stored(source.as_str(), &delivery, &error);
+            Err(Refusal::NotStored)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Accepted<'a> {
+    status: &'static str,
+    events: Vec<Listed<'a>>,
+    count: usize,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    subject: &'a str,
+    stream: &'a str,
+    sequence: u64,
+    duplicate: bool,
+}
+
+fn accepted(receipts: &[Receipt]) -> Response {
+    let listed = |receipt| {
+        let Receipt { id, subject, stream, sequence, duplicate } = receipt;
+        Listed { id, subject, stream, sequence: *sequence, duplicate: *duplicate }
+    };
+    let events = receipts.iter().take(LISTED).map(listed).collect();
+    let receipt = Accepted { status: "published", events, count: receipts.len() };
+    (StatusCode::ACCEPTED, Json(receipt)).into_response()
+}

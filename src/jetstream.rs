@@ -1,0 +1,191 @@
+//! The connection to NATS: everything that names the client library.
+//!
+//! Owns the one connection, the replies to what is published ([`acks`]) and the stream ([`stream`]). In
+//! come messages, out come acknowledgements or the exact reason why there is none. It decides nothing:
+//! whether to try again, and what to tell a forge, is for the [`crate::outbox`].
+
+mod acks;
+pub mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, ServerAddr};
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use crate::config::Nats;
+use crate::message::Message;
+use acks::Acks;
+pub use acks::{Ack, Unacknowledged};
+
+/// A dead peer is noticed when two pings went unanswered and the third is due: after three of these.
+const PING_INTERVAL: Duration = Duration::from_secs(4);
+/// Longest pause between two attempts to connect, before jitter.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// How long a whole handshake may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether NATS can be reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Link {
+    /// Not connected: not yet, or not any more.
+    Down,
+    /// Connected, for the how-many-th time.
+    Up(u64),
+}
+
+/// Why there is no connection to begin with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// A server's address cannot be used.
+    #[error("nats.servers: {0}")]
+    Address(#[source] std::io::Error),
+    /// The client refused its options.
+    #[error("cannot start the NATS client: {0}")]
+    Client(#[from] async_nats::ConnectError),
+    /// The inbox for replies could not be subscribed to.
+    #[error("cannot subscribe to the inbox for acknowledgements: {0}")]
+    Inbox(#[from] async_nats::SubscribeError),
+}
+
+/// A client that is connected, or will be: it goes on trying for ever.
+#[derive(Debug)]
+pub struct JetStream {
+    client: async_nats::Client,
+    acks: Arc<Acks>,
+    link: watch::Receiver<Link>,
+}
+
+impl JetStream {
+    /// Starts the client. It returns at once, connected or not, and with the work of hearing
+    /// acknowledgements: nothing is acknowledged unless that is run, and it never ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when the options cannot be used; never because no server answers.
+    pub async fn start(options: &Nats) -> Result<(Self, impl Future<Output = ()> + Send + use<>), ConnectError> {
+        let addresses: Result<Vec<ServerAddr>, _> = options.servers.iter().map(|server| server.parse()).collect();
+        let (state, link) = watch::channel(Link::Down);
+        let state = Arc::new(state);
+        let seen = Arc::clone(&state);
+        let client = ConnectOptions::new()
+            .name(options.name.as_str())
+            .retry_on_initial_connect()
+            .connection_timeout(CONNECT_TIMEOUT)
+            .ping_interval(PING_INTERVAL)
+            .reconnect_delay_callback(pause)
+            .event_callback(move |event| {
+                notice(&seen, &event);
+                std::future::ready(())
+            })
+            .connect(addresses.map_err(ConnectError::Address)?)
+            .await?;
+        let inbox = client.new_inbox();
+        let subscriber = client.subscribe(format!("{inbox}.*")).await?;
+        let acks = Arc::new(Acks::new(inbox));
+        let replies = Arc::clone(&acks).receive(subscriber, link.clone());
+        Ok((Self { client, acks, link }, replies))
+    }
+
+    /// Publishes one message and waits for its acknowledgement, at most `patience`.
+    ///
+    /// # Errors
+    ///
+    /// [`Unacknowledged`]; the message may be in the stream all the same.
+    pub async fn publish(&self, message: &Message, patience: Duration) -> Result<Ack, Unacknowledged> {
+        if *self.link.borrow() == Link::Down {
+            return Err(Unacknowledged::Away);
+        }
+        let waiting = self.acks.expect();
+        let sent = self.client.publish_with_reply_and_headers(
+            message.subject.as_str().to_owned(),
+            waiting.reply_subject().to_owned(),
+            headers(message)?,
+            message.body.clone(),
+        );
+        let answered = async {
+            sent.await.map_err(|error| Unacknowledged::from_client(&error))?;
+            waiting.answer().await
+        };
+        tokio::time::timeout(patience, answered).await.unwrap_or(Err(Unacknowledged::TimedOut))
+    }
+
+    /// The state of the connection, and every change of it.
+    #[must_use]
+    pub fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
+    }
+
+    /// The client, for requests to the JetStream API.
+    #[must_use]
+    pub fn client(&self) -> &async_nats::Client {
+        &self.client
+    }
+
+    /// Sends what is still buffered and closes the connection, in at most two seconds.
+    pub async fn drain(&self) {
+        let drained = async {
+            if self.client.flush().await.is_ok() && self.client.drain().await.is_ok() {
+                debug!("NATS connection drained.");
+            }
+        };
+        if *self.link.borrow() != Link::Down {
+            let _ = tokio::time::timeout(Duration::from_secs(2), drained).await;
+        }
+    }
+}
+
+/// The headers of a message as the client takes them. The names are our own, and the values are visible
+/// ASCII: the client would panic at a line break.
+fn headers(message: &Message) -> Result<HeaderMap, Unacknowledged> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &message.headers {
+        let value: HeaderValue = value.parse().map_err(|_line_break| Unacknowledged::Header(name))?;
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(headers)
+}
+
+/// Pauses between attempts: at once, then doubling to [`LONGEST_PAUSE`], each shortened by up to half
+/// so that the clients of a restarted server do not come all together.
+fn pause(attempt: usize) -> Duration {
+    let Some(doublings) = attempt.checked_sub(1) else { return Duration::ZERO };
+    let full = LONGEST_PAUSE.min(Duration::from_millis(50 << doublings.min(8)));
+    let mut random = [0; 1];
+    // Without randomness the pause is only less well spread.
+    let _ = getrandom::fill(&mut random);
+    let [random] = random;
+    full.mul_f64(1.0 - f64::from(random) / 512.0)
+}
+
+/// Keeps account of what the client reports. Must be quick: reports that wait are dropped.
+fn notice(state: &watch::Sender<Link>, event: &Event) {
+    match event {
+        Event::Connected => {
+            state.send_modify(|link| {
+                *link = match *link {
+                    Link::Down => Link::Up(next_connection()),
+                    up @ Link::Up(_) => up,
+                };
+            });
+            info!("Connected to NATS.");
+        }
+        Event::Disconnected | Event::Closed => {
+            if state.send_replace(Link::Down) != Link::Down {
+                warn!("Connection to NATS lost; trying to connect again for ever.");
+            }
+        }
+        Event::SlowConsumer(_) => warn!("NATS sends acknowledgements faster than they are read."),
+        Event::ServerError(error) => warn!(%error, "NATS refused something."),
+        Event::ClientError(error) => debug!(%error, "NATS client reports an error."),
+        Event::LameDuckMode => info!("The NATS server is about to stop; moving to another one when it does."),
+        Event::Draining => debug!("NATS connection is draining."),
+    }
+}
+
+fn next_connection() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed) + 1
+}

@@ -1,0 +1,195 @@
+//! Replies to what was published: which acknowledgement belongs to which message.
+//!
+//! One subscription hears them all; each message has a reply subject of its own below it. Unlike the
+//! client library's own bookkeeping, an entry goes when nobody waits for it any more (nats.rs issue
+//! 1617), and a lost connection is known at once by everybody who waits.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt as _;
+use serde::Deserialize;
+use tokio::sync::{oneshot, watch};
+
+use super::Link;
+
+/// JetStream has the message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ack {
+    /// Stream that has it.
+    pub stream: String,
+    /// Its sequence there; of a duplicate that of the first copy.
+    pub sequence: u64,
+    /// Whether it was there already, by its id.
+    pub duplicate: bool,
+}
+
+/// JetStream did not say that it has the message.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unacknowledged {
+    /// There is no connection.
+    #[error("NATS is not connected")]
+    Away,
+    /// The client has ended.
+    #[error("the NATS client has ended")]
+    Closed,
+    /// The connection was lost while waiting.
+    #[error("the connection to NATS was lost before the acknowledgement came")]
+    Disconnected,
+    /// A header's value cannot be sent. Ours never are of that kind.
+    #[error("header {0} cannot be sent")]
+    Header(&'static str),
+    /// No stream takes the subject, or it has no leader at the moment.
+    #[error("no stream takes this subject, or JetStream has no leader")]
+    NoStream,
+    /// JetStream refused it.
+    #[error("JetStream refused the message: {description} (error {code})")]
+    Refused {
+        /// JetStream's error code, for example 10077.
+        code: u64,
+        /// JetStream's own words.
+        description: String,
+    },
+    /// No answer in time.
+    #[error("no acknowledgement in time")]
+    TimedOut,
+    /// Larger than the server takes in one message.
+    #[error("the message is larger than the server's max_payload")]
+    TooLarge,
+    /// An answer that is no acknowledgement.
+    #[error("the answer is no acknowledgement")]
+    Unreadable,
+}
+
+impl Unacknowledged {
+    pub(super) fn from_client(error: &async_nats::PublishError) -> Self {
+        match error.kind() {
+            async_nats::client::PublishErrorKind::MaxPayloadExceeded => Self::TooLarge,
+            _ => Self::Closed,
+        }
+    }
+}
+
+type Answer = Result<Ack, Unacknowledged>;
+
+/// Who waits for which acknowledgement.
+#[derive(Debug)]
+pub(super) struct Acks {
+    inbox: String,
+    next: AtomicU64,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+}
+
+/// The right to one acknowledgement. Dropping it gives it up.
+#[derive(Debug)]
+pub(super) struct Expected<'a> {
+    acks: &'a Acks,
+    token: u64,
+    reply_subject: String,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Acks {
+    pub(super) fn new(inbox: String) -> Self {
+        Self { inbox, next: AtomicU64::new(0), waiting: Mutex::default() }
+    }
+
+    /// Makes a place for the acknowledgement of one message.
+    pub(super) fn expect(&self) -> Expected<'_> {
+        let token = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answer) = oneshot::channel();
+        self.waiting().insert(token, sender);
+        Expected { acks: self, token, reply_subject: format!("{}.{token}", self.inbox), answer }
+    }
+
+    /// Hands out what comes in, and tells everybody when the connection is lost.
+    pub(super) async fn receive(self: Arc<Self>, mut replies: async_nats::Subscriber, mut link: watch::Receiver<Link>) {
+        loop {
+            tokio::select! {
+                reply = replies.next() => match reply {
+                    Some(reply) => self.hand_out(&reply),
+                    None => return,
+                },
+                changed = link.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    if *link.borrow_and_update() == Link::Down {
+                        self.fail_all();
+                    }
+                }
+            }
+        }
+    }
+
+    fn hand_out(&self, reply: &async_nats::Message) {
+        let token = reply.subject.rsplit_once('.').and_then(|(_, token)| token.parse().ok());
+        let waiting = token.and_then(|token: u64| self.waiting().remove(&token));
+        if let Some(waiting) = waiting {
+            // Who gave up in this moment does not want it any more.
+            let _ = waiting.send(read(reply));
+        }
+    }
+
+    fn fail_all(&self) {
+        let waiting = std::mem::take(&mut *self.waiting());
+        for (_, waiting) in waiting {
+            let _ = waiting.send(Err(Unacknowledged::Disconnected));
+        }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
+        // A map of senders has no state that a panic could leave half changed.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Expected<'_> {
+    pub(super) fn reply_subject(&self) -> &str {
+        &self.reply_subject
+    }
+
+    pub(super) async fn answer(mut self) -> Answer {
+        (&mut self.answer).await.unwrap_or(Err(Unacknowledged::Closed))
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.acks.waiting().remove(&self.token);
+    }
+}
+
+#[derive(Deserialize)]
+struct PubAck {
+    stream: Option<String>,
+    seq: Option<u64>,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<ApiError>,
+}
+
+#[derive(Deserialize)]
+struct ApiError {
+    #[serde(default)]
+    err_code: u64,
+    #[serde(default)]
+    description: String,
+}
+
+fn read(reply: &async_nats::Message) -> Answer {
+    if reply.status == Some(async_nats::StatusCode::NO_RESPONDERS) {
+        return Err(Unacknowledged::NoStream);
+    }
+    let ack: PubAck = serde_json::from_slice(&reply.payload).map_err(|_not_an_ack| Unacknowledged::Unreadable)?;
+    match ack {
+        PubAck { error: Some(error), .. } => {
+            Err(Unacknowledged::Refused { code: error.err_code, description: error.description })
+        }
+        PubAck { stream: Some(stream), seq: Some(sequence), duplicate, .. } => {
+            Ok(Ack { stream, sequence, duplicate })
+        }
+        _ => Err(Unacknowledged::Unreadable),
+    }
+}

@@ -1,0 +1,262 @@
+//! The stream: made if it is missing, compared with the configuration, changed only where that names it.
+//!
+//! Talks to the JetStream API in JSON, and sends back the configuration it was given with nothing but
+//! the named settings changed: a newer server's settings, which the client library's types do not know,
+//! stay as they are.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{Config, Discard, Stream};
+
+/// How long a request to the JetStream API may take.
+const API_TIMEOUT: Duration = Duration::from_secs(5);
+/// JetStream's "stream not found".
+const NOT_FOUND: u64 = 10_059;
+
+/// Why the stream is not as it must be to publish to it.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The JetStream API gave no answer.
+    #[error("JetStream did not answer {request}: {error}")]
+    NoAnswer {
+        /// Subject of the request.
+        request: String,
+        /// What the client says.
+        error: String,
+    },
+    /// The JetStream API refused.
+    #[error("JetStream refused {request}: {description} (error {code})")]
+    Refused {
+        /// Subject of the request.
+        request: String,
+        /// JetStream's error code.
+        code: u64,
+        /// JetStream's own words.
+        description: String,
+    },
+    /// The stream is missing and forgewire is told to leave it alone.
+    #[error("stream {0} does not exist and stream.manage is false: create it, or set stream.manage = true")]
+    Missing(String),
+}
+
+/// A setting of the stream that is not as configured.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Drift {
+    /// The configuration key.
+    pub key: &'static str,
+    /// What the configuration says.
+    pub wanted: String,
+    /// What the stream has.
+    pub found: String,
+    /// What was done about it.
+    pub outcome: Outcome,
+}
+
+/// What was done about a [`Drift`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The stream was changed.
+    Changed,
+    /// Left alone: the configuration does not name this key, or forgewire does not manage the stream.
+    Left,
+    /// Left alone: it would shrink the stream, and that needs `--allow-shrink`.
+    WouldShrink,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Changed => "changed",
+            Self::Left => "left as it is",
+            Self::WouldShrink => "left as it is: shrinking needs --allow-shrink",
+        })
+    }
+}
+
+/// What [`ensure`] found.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Report {
+    /// Whether the stream was made just now.
+    pub created: bool,
+    /// Every setting that differed.
+    pub drift: Vec<Drift>,
+}
+
+/// Sees to it that the stream is there and takes our subjects.
+///
+/// # Errors
+///
+/// [`StreamError`] when it is not there afterwards, or nobody knows.
+pub async fn ensure(client: &async_nats::Client, config: &Config, allow_shrink: bool) -> Result<Report, StreamError> {
+    let wanted = &config.stream;
+    let found = match api(client, "INFO", &wanted.name, &json!({})).await {
+        Ok(info) => info,
+        Err(StreamError::Refused { code: NOT_FOUND, .. }) if wanted.manage => {
+            api(client, "CREATE", &wanted.name, &Value::Object(fresh(wanted))).await?;
+            return Ok(Report { created: true, drift: Vec::new() });
+        }
+        Err(StreamError::Refused { code: NOT_FOUND, .. }) => return Err(StreamError::Missing(wanted.name.clone())),
+        Err(error) => return Err(error),
+    };
+    let mut settings = found.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
+    let named = |key: &str| wanted.manage && config.was_named(key);
+    let drift = compare(&mut settings, wanted, &named, allow_shrink);
+    if drift.iter().any(|d| d.outcome == Outcome::Changed) {
+        api(client, "UPDATE", &wanted.name, &Value::Object(settings)).await?;
+    }
+    Ok(Report { created: false, drift })
+}
+
+async fn api(client: &async_nats::Client, verb: &str, stream: &str, body: &Value) -> Result<Value, StreamError> {
+    let request = format!("$JS.API.STREAM.{verb}.{stream}");
+    let no_answer = |error: String| StreamError::NoAnswer { request: request.clone(), error };
+    let payload = serde_json::to_vec(body).map_err(|error| no_answer(error.to_string()))?;
+    let answer = tokio::time::timeout(API_TIMEOUT, client.request(request.clone(), payload.into()));
+    let answer = answer.await.map_err(|_elapsed| no_answer("no answer in time".to_owned()))?;
+    let answer = answer.map_err(|error| no_answer(error.to_string()))?;
+    let answer: Value = serde_json::from_slice(&answer.payload).map_err(|error| no_answer(error.to_string()))?;
+    let Some(error) = answer.get("error") else { return Ok(answer) };
+    Err(StreamError::Refused {
+        request,
+        code: error.get("err_code").and_then(Value::as_u64).unwrap_or_default(),
+        description: error.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
+    })
+}
+
+/// The settings of a stream that is made.
+fn fresh(wanted: &Stream) -> Map<String, Value> {
+    let mut settings = Map::new();
+    settings.insert("name".into(), json!(wanted.name));
+    settings.insert("subjects".into(), json!([subjects(wanted)]));
+    settings.insert("retention".into(), json!("limits"));
+    settings.insert("storage".into(), json!("file"));
+    settings.insert("max_consumers".into(), json!(-1));
+    settings.insert("max_msgs".into(), json!(-1));
+    settings.insert("max_msg_size".into(), json!(-1));
+    for setting in comparable(wanted) {
+        settings.insert(setting.name.into(), setting.wanted);
+    }
+    settings
+}
+
+fn subjects(wanted: &Stream) -> String {
+    format!("{}.>", wanted.subject_prefix)
+}
+
+/// One setting that configuration and stream both have.
+struct Setting {
+    key: &'static str,
+    name: &'static str,
+    wanted: Value,
+    /// Whether a smaller number keeps less. For ages and sizes "no limit" is the largest.
+    sized: bool,
+}
+
+fn comparable(wanted: &Stream) -> Vec<Setting> {
+    let nanoseconds = |age: Duration| json!(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
+    let max_bytes = wanted.max_bytes.map_or(json!(-1), |bytes| json!(bytes));
+    let discard = match wanted.discard {
+        Discard::New => "new",
+        Discard::Old => "old",
+    };
+    let setting = |key, name, wanted, sized| Setting { key, name, wanted, sized };
+    vec![
+        setting("stream.max_age", "max_age", nanoseconds(wanted.max_age), true),
+        setting("stream.duplicate_window", "duplicate_window", nanoseconds(wanted.duplicate_window), true),
+        setting("stream.discard", "discard", json!(discard), false),
+        setting("stream.replicas", "num_replicas", json!(wanted.replicas), true),
+        setting("stream.max_bytes", "max_bytes", max_bytes, true),
+    ]
+}
+
+/// Compares, and writes into `settings` what may be changed.
+fn compare(
+    settings: &mut Map<String, Value>,
+    wanted: &Stream,
+    named: &dyn Fn(&str) -> bool,
+    allow_shrink: bool,
+) -> Vec<Drift> {
+    let mut drift = Vec::new();
+    let mut note = |key, wanted: &Value, found: &Value, outcome| {
+        drift.push(Drift { key, wanted: shown(key, wanted), found: shown(key, found), outcome });
+    };
+    for setting in comparable(wanted) {
+        let found = settings.get(setting.name).cloned().unwrap_or(Value::Null);
+        if same(&found, &setting.wanted) {
+            continue;
+        }
+        let outcome = if !named(setting.key) {
+            Outcome::Left
+        } else if setting.sized && size(&setting.wanted) < size(&found) && !allow_shrink {
+            Outcome::WouldShrink
+        } else {
+            settings.insert(setting.name.into(), setting.wanted.clone());
+            Outcome::Changed
+        };
+        note(setting.key, &setting.wanted, &found, outcome);
+    }
+    let ours = json!(subjects(wanted));
+    let found = settings.get("subjects").cloned().unwrap_or(Value::Null);
+    let listed = found.as_array().cloned().unwrap_or_default();
+    if !covered(&wanted.subject_prefix, &listed) {
+        // Without our subjects nothing can be published: this one is added unless the stream is not ours.
+        let outcome = if wanted.manage { Outcome::Changed } else { Outcome::Left };
+        if wanted.manage {
+            let all: Vec<Value> = listed.into_iter().chain([ours.clone()]).collect();
+            settings.insert("subjects".into(), Value::Array(all));
+        }
+        note("stream.subject_prefix", &ours, &found, outcome);
+    }
+    for (key, name, safe) in [
+        ("retention", "retention", json!("limits")),
+        ("no_ack", "no_ack", json!(false)),
+        ("sealed", "sealed", json!(false)),
+    ] {
+        // Interest and work-queue streams acknowledge what they drop; the others never acknowledge.
+        let found = settings.get(name).cloned().unwrap_or_else(|| safe.clone());
+        if found != safe {
+            note(key, &safe, &found, Outcome::Left);
+        }
+    }
+    drift
+}
+
+fn same(found: &Value, wanted: &Value) -> bool {
+    found == wanted || (found.is_null() && matches!(wanted.as_i64(), Some(0 | -1)))
+}
+
+/// A number by which more keeps more; no limit (0 or less) is the most.
+fn size(value: &Value) -> u64 {
+    value.as_u64().filter(|&n| n > 0).unwrap_or(u64::MAX)
+}
+
+/// Whether one of the stream's subjects takes everything below the prefix.
+fn covered(prefix: &str, subjects: &[Value]) -> bool {
+    subjects.iter().filter_map(Value::as_str).any(|subject| {
+        let mut wanted = prefix.split('.');
+        for token in subject.split('.') {
+            match token {
+                ">" => return true,
+                "*" if wanted.next().is_some() => {}
+                _ if wanted.next() == Some(token) => {}
+                _ => return false,
+            }
+        }
+        false
+    })
+}
+
+/// A value as an operator would write it.
+fn shown(key: &str, value: &Value) -> String {
+    match value {
+        Value::Number(n) if matches!(key, "stream.max_age" | "stream.duplicate_window") => {
+            let age = Duration::from_nanos(n.as_u64().unwrap_or_default());
+            humantime::format_duration(age).to_string()
+        }
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,309 @@
+//! One pass over a payload's text before anything else reads it: how deep it is nested, and where it
+//! holds credentials that must not leave.
+//!
+//! In come the bytes of a verified payload, out comes [`Screened`]: the same bytes, or the bytes
+//! without the members and passwords that were cut. It trusts nothing: whether they are JSON is found
+//! out by the parser afterwards, and where they are not, what looks like a credential goes all the same.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::{memchr, memchr2, memmem};
+
+/// Deepest nesting that is read as JSON.
+pub const MAX_DEPTH: usize = 100;
+
+/// A user name in a URL that is at least this long is taken for a token.
+const TOKEN_LENGTH: usize = 20;
+
+/// What [`screen`] makes of a payload.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Screened<'a> {
+    /// The payload itself, or a copy without the credentials.
+    pub bytes: Cow<'a, [u8]>,
+    /// Whether it is nested deeper than [`MAX_DEPTH`]; credentials below that depth are not seen.
+    pub too_deep: bool,
+}
+
+/// Looks through a payload, and takes out members named `secret` and the passwords in URLs.
+#[must_use]
+pub fn screen(payload: &[u8]) -> Screened<'_> {
+    let mut pass = Pass { bytes: payload, levels: Vec::with_capacity(16), below: 0, too_deep: false, cuts: Vec::new() };
+    pass.run();
+    let Pass { cuts, too_deep, .. } = pass;
+    if cuts.is_empty() {
+        return Screened { bytes: Cow::Borrowed(payload), too_deep };
+    }
+    let mut out = Vec::with_capacity(payload.len());
+    let mut from = 0;
+    for cut in cuts {
+        out.extend_from_slice(payload.get(from..cut.start).unwrap_or_default());
+        from = from.max(cut.end);
+    }
+    out.extend_from_slice(payload.get(from..).unwrap_or_default());
+    Screened { bytes: Cow::Owned(out), too_deep }
+}
+
+/// What is known of one array or object that is open at the moment.
+#[derive(Default)]
+struct Level {
+    /// Where the member before the current one ends, if it is still there.
+    comma: Option<usize>,
+    /// Where the current member starts, if it is one to be cut.
+    cut_from: Option<usize>,
+}
+
+struct Pass<'a> {
+    bytes: &'a [u8],
+    levels: Vec<Level>,
+    /// How many levels are open below the deepest that is kept account of.
+    below: usize,
+    too_deep: bool,
+    /// In ascending order, disjoint.
+    cuts: Vec<Range<usize>>,
+}
+
+impl Pass<'_> {
+    fn run(&mut self) {
+        let mut at = 0;
+        while let Some(&byte) = self.bytes.get(at) {
+            match byte {
+                b'"' => {
+                    at = self.string(at);
+                    continue;
+                }
+                b'{' | b'[' => self.opens(),
+                b',' if self.below == 0 => self.member_ends(at, true),
+                b'}' | b']' => self.closes(at),
+                _ => {}
+            }
+            at += 1;
+        }
+    }
+
+    fn opens(&mut self) {
+        if self.levels.len() < MAX_DEPTH {
+            self.levels.push(Level::default());
+        } else {
+            self.too_deep = true;
+            self.below += 1;
+        }
+    }
+
+    fn closes(&mut self, at: usize) {
+        if self.below > 0 {
+            self.below -= 1;
+        } else {
+            self.member_ends(at, false);
+            self.levels.pop();
+        }
+    }
+
+    /// Handles the string that starts at `start`, and returns where to go on.
+    fn string(&mut self, start: usize) -> usize {
+        let bytes = self.bytes;
+        let mut end = start + 1;
+        let mut escaped = false;
+        loop {
+            let Some(found) = bytes.get(end..).and_then(|rest| memchr2(b'"', b'\\', rest)) else {
+                return bytes.len();
+            };
+            end += found;
+            if bytes.get(end) == Some(&b'"') {
+                break;
+            }
+            escaped = true;
+            end += 2;
+        }
+        let content = bytes.get(start + 1..end).unwrap_or_default();
+        if names_a_secret(content, escaped) && self.is_key(end + 1) {
+            self.secret_starts(start);
+        } else if memchr(b'@', content).is_some() && self.levels.iter().all(|l| l.cut_from.is_none()) {
+            if let Some(password) = url_password(content) {
+                self.cuts.push(start + 1 + password.start..start + 1 + password.end);
+            }
+        }
+        end + 1
+    }
+
+    fn is_key(&self, after: usize) -> bool {
+        let rest = self.bytes.get(after..).unwrap_or_default();
+        rest.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':')
+    }
+
+    fn secret_starts(&mut self, start: usize) {
+        // Inside a member that is cut anyway nothing more is cut.
+        if self.below > 0 || self.levels.iter().any(|level| level.cut_from.is_some()) {
+            return;
+        }
+        if let Some(level) = self.levels.last_mut() {
+            level.cut_from = Some(level.comma.unwrap_or(start));
+        }
+    }
+
+    fn member_ends(&mut self, at: usize, more: bool) {
+        let Some(level) = self.levels.last_mut() else { return };
+        let Some(from) = level.cut_from.take() else {
+            level.comma = Some(at);
+            return;
+        };
+        // With a member before it the cut takes the comma before it, else the one that follows.
+        let had_comma = level.comma.is_some();
+        let end = if more && !had_comma { at + 1 } else { at };
+        level.comma = (more && had_comma).then_some(at);
+        self.cuts.push(from..end);
+    }
+}
+
+/// Whether the text of a string is `secret`, however it is spelt.
+fn names_a_secret(content: &[u8], escaped: bool) -> bool {
+    if !escaped {
+        return content == b"secret";
+    }
+    // Six characters of at most six bytes each.
+    content.len() <= 36
+        && std::str::from_utf8(content)
+            .ok()
+            .and_then(|text| serde_json::from_str::<String>(&format!("\"{text}\"")).ok())
+            .is_some_and(|name| name == "secret")
+}
+
+/// The part of a URL that must not leave, separator included, if the whole string is a URL with one.
+fn url_password(content: &[u8]) -> Option<Range<usize>> {
+    let scheme = memmem::find(content, b"://")?;
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    if scheme == 0 || scheme > 20 || !content.get(..scheme)?.iter().all(plain) {
+        return None;
+    }
+    let start = scheme + 3;
+    let rest = content.get(start..)?;
+    let authority = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#' | b'\\' | b' ')).unwrap_or(rest.len());
+    let at = memchr::memrchr(b'@', rest.get(..authority)?)?;
+    let user = rest.get(..at)?;
+    match memchr(b':', user) {
+        // `user:password@` becomes `user@`, `:password@` and a token go with the `@`.
+        Some(colon) if colon > 0 && colon < TOKEN_LENGTH => Some(start + colon..start + at),
+        Some(_) => Some(start..start + at + 1),
+        None if user.len() >= TOKEN_LENGTH && content.starts_with(b"http") => Some(start..start + at + 1),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn screened(text: &str) -> String {
+        String::from_utf8(screen(text.as_bytes()).bytes.into_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_member_named_secret_is_taken_out_wherever_it_stands() {
+        for (text, expected) in [
+            (r#"{"secret":"x","a":1}"#, r#"{"a":1}"#),
+            (r#"{"a":1,"secret":"x"}"#, r#"{"a":1}"#),
+            (r#"{"a":1,"secret":{"b":[1,"secret"]},"c":2}"#, r#"{"a":1,"c":2}"#),
+            (r#"{"secret":"x"}"#, r"{}"),
+            (r#"{"secret":"x","secret":"y"}"#, r"{}"),
+            (r#"{"a":1,"secret":"x","secret":"y"}"#, r#"{"a":1}"#),
+            (r#"{"secret":"x","secret":"y","b":{"secret" : 7, "c":[]}}"#, r#"{"b":{ "c":[]}}"#),
+            (r#"{"\u0073ecret":"x","a":1}"#, r#"{"a":1}"#),
+            (r#"{"a":"secret","b":["secret"]}"#, r#"{"a":"secret","b":["secret"]}"#),
+        ] {
+            assert_eq!(screened(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_taken_out_and_a_user_name_stays() {
+        for (text, expected) in [
+            (r#"["https://u:p@h/r.git"]"#, r#"["https://u@h/r.git"]"#),
+            (r#"["https://:p@h/r.git"]"#, r#"["https://h/r.git"]"#),
+            (r#"["https://u:p%40@x@h/r"]"#, r#"["https://u@h/r"]"#),
+            (r#"["https://0123456789abcdef0123456789@h/r"]"#, r#"["https://h/r"]"#),
+            (r#"["ssh://git@h:22/r.git"]"#, r#"["ssh://git@h:22/r.git"]"#),
+            (r#"["https://h/r?mail=a:b@c"]"#, r#"["https://h/r?mail=a:b@c"]"#),
+            (r#"["a@b.c", "see https://u:p@h"]"#, r#"["a@b.c", "see https://u:p@h"]"#),
+        ] {
+            assert_eq!(screened(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_holds_no_credentials_is_not_copied() {
+        let text = " { \"a\" : [ 1e400, -0.0 ] }\n";
+        assert!(matches!(screen(text.as_bytes()).bytes, Cow::Borrowed(same) if same == text.as_bytes()));
+    }
+
+    #[test]
+    fn credentials_go_from_what_is_no_json_too() {
+        assert_eq!(screened(r#"{"secret":"x","a":1"#), r#"{"a":1"#);
+        let deep = format!(r#"{{"secret":"x","a":{}}}"#, "[".repeat(200));
+        assert!(!screened(&deep).contains("secret"));
+    }
+
+    #[test]
+    fn a_hundred_levels_are_read_and_one_more_is_not() {
+        let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(!screen(nested(MAX_DEPTH).as_bytes()).too_deep);
+        assert!(screen(nested(MAX_DEPTH + 1).as_bytes()).too_deep);
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::{Value, json};
+        let text = prop_oneof![
+            Just("secret".to_owned()),
+            Just("https://u:hunter2@h/r".to_owned()),
+            Just("ssh://git@h/r".to_owned()),
+            ".{0,8}"
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<i32>().prop_map(|n| json!(n)),
+            text.clone().prop_map(Value::String)
+        ];
+        leaf.prop_recursive(5, 60, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+                prop::collection::vec((text.clone(), inner), 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// What screening means, on the parsed value.
+    fn reference(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) if text == "https://u:hunter2@h/r" => *text = "https://u@h/r".into(),
+            serde_json::Value::Array(items) => items.iter_mut().for_each(reference),
+            serde_json::Value::Object(members) => {
+                let kept = std::mem::take(members).into_iter().filter(|(name, _)| name != "secret");
+                *members = kept
+                    .map(|(name, mut inner)| {
+                        reference(&mut inner);
+                        let name = if name == "https://u:hunter2@h/r" { "https://u@h/r".into() } else { name };
+                        (name, inner)
+                    })
+                    .collect();
+            }
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn screening_json_gives_the_same_json_without_the_credentials(value in json(), pretty: bool) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let mut expected = value;
+            reference(&mut expected);
+            let screened: serde_json::Value = serde_json::from_str(&screened(&text)).unwrap();
+            prop_assert_eq!(screened, expected);
+        }
+
+        #[test]
+        fn any_text_is_survived(text in "[\\[\\]{}\",:\\\\ a@/secret]{0,80}") {
+            let _ = screen(text.as_bytes());
+        }
+    }
+}

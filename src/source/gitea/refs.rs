@@ -1,0 +1,162 @@
+//! `push`, `create` and `delete`: what happens to branches and tags.
+//!
+//! The forges announce one change in up to two deliveries; contract section 2 has the table that says
+//! which of them is the canonical event and which is only `ref`.
+
+use super::common::{actor, commit, full_ref, repository, typed_ref};
+use super::{Flavor, wire};
+use crate::event::{
+    Commit, Data, Ping, PingAction, Push, PushAction, Reason, RefAction, RefKind, RefName, RefNotice, Tag, TagAction,
+};
+use crate::source::Fact;
+use crate::wire::is_zero_hash;
+
+/// For a new branch Gitea counts no further than this (`CommitsBeforeLimit(10)` in
+/// `services/repository/push.go`).
+const NEW_BRANCH_LIMIT: u64 = 10;
+
+/// Maps a `PushPayload`.
+pub(super) fn push(flavor: Flavor, hook: &wire::Push<'_>) -> Result<Fact, Reason> {
+    let (Some(reference), Some(before), Some(after)) =
+        (hook.reference.as_str(), hook.before.as_str(), hook.after.as_str())
+    else {
+        return Err(Reason::EventMismatch);
+    };
+    if hook.action.0 || hook.ref_type.0 {
+        return Err(Reason::EventMismatch);
+    }
+    let (data, reference) = if before == after {
+        let ping = Ping { reference: Some(reference.to_owned()), commit: hook.after.owned_hash() };
+        (Data::Ping(PingAction::Sent, Box::new(ping)), None)
+    } else {
+        let name = full_ref(reference).ok_or(Reason::UnknownRef)?;
+        let data = match name.kind {
+            RefKind::Branch => branch_pushed(hook, is_zero_hash(before), is_zero_hash(after)),
+            _ => tag_pushed(flavor, hook, is_zero_hash(after)),
+        };
+        (data, Some(name))
+    };
+    let user = hook.sender.as_ref().or(hook.pusher.as_ref());
+    Ok(Fact {
+        occurred_at: None,
+        actor: user.and_then(actor),
+        repository: hook.repository.as_ref().map(repository),
+        reference,
+        data,
+    })
+}
+
+fn branch_pushed(hook: &wire::Push<'_>, created: bool, deleted: bool) -> Data {
+    if deleted {
+        // The canonical notice of a deletion is the delivery `delete`.
+        return Data::Ref(RefAction::Deleted, Box::new(notice(hook)));
+    }
+    // The forges send the newest commit first (the order of `git rev-list`).
+    let commits: Vec<Commit> = hook.commits.iter().rev().filter_map(commit).collect();
+    let listed = commits.len() as u64;
+    let counted = hook.total_commits.is_some_and(|total| total == listed && commits.len() == hook.commits.len());
+    let push = Push {
+        before: hook.before.owned_hash(),
+        after: hook.after.owned_hash(),
+        forced: None,
+        compare_url: hook.compare_url.owned(),
+        commits_complete: counted && !(created && listed >= NEW_BRANCH_LIMIT),
+        total_commits: hook.total_commits,
+        files_known: commits.iter().all(|c| c.added.is_some() && c.removed.is_some() && c.modified.is_some()),
+        commits,
+        head_commit: hook.head_commit.as_ref().and_then(commit),
+        pusher: other_pusher(hook),
+    };
+    let action = if created { PushAction::Created } else { PushAction::Updated };
+    Data::Push(action, Box::new(push))
+}
+
+fn tag_pushed(flavor: Flavor, hook: &wire::Push<'_>, deleted: bool) -> Data {
+    if flavor == Flavor::Gogs {
+        // Gogs announces tags by `create` and `delete` alone; a push of one could only be a second notice.
+        let action = if deleted { RefAction::Deleted } else { RefAction::Created };
+        return Data::Ref(action, Box::new(notice(hook)));
+    }
+    let head_commit = hook.head_commit.as_ref().and_then(commit);
+    let tag = Tag {
+        before: hook.before.owned_hash(),
+        after: hook.after.owned_hash(),
+        commit: head_commit.as_ref().map(|commit| commit.id.clone()),
+        head_commit,
+        pusher: other_pusher(hook),
+    };
+    let action = if deleted { TagAction::Deleted } else { TagAction::Created };
+    Data::Tag(action, Box::new(tag))
+}
+
+fn notice(hook: &wire::Push<'_>) -> RefNotice {
+    RefNotice { before: hook.before.owned_hash(), after: hook.after.owned_hash() }
+}
+
+fn other_pusher(hook: &wire::Push<'_>) -> Option<crate::event::Actor> {
+    let pusher = hook.pusher.as_ref().and_then(actor)?;
+    let sender = hook.sender.as_ref().and_then(actor)?;
+    (pusher.id != sender.id || pusher.login != sender.login).then_some(pusher)
+}
+
+/// Maps a `CreatePayload`.
+pub(super) fn create(flavor: Flavor, hook: &wire::RefChange<'_>) -> Result<Fact, Reason> {
+    let name = changed_ref(hook)?;
+    if hook.pusher_type.0 {
+        return Err(Reason::EventMismatch);
+    }
+    let after = hook.sha.owned_hash();
+    let data = if flavor == Flavor::Gogs && name.kind == RefKind::Tag {
+        Data::Tag(TagAction::Created, Box::new(Tag { after, ..Tag::default() }))
+    } else {
+        Data::Ref(RefAction::Created, Box::new(RefNotice { before: None, after }))
+    };
+    Ok(ref_fact(hook, name, data))
+}
+
+/// Maps a `DeletePayload`.
+pub(super) fn delete(flavor: Flavor, hook: &wire::RefChange<'_>) -> Result<Fact, Reason> {
+    let name = changed_ref(hook)?;
+    if hook.sha.as_str().is_some() || hook.default_branch.0 {
+        return Err(Reason::EventMismatch);
+    }
+    let data = match name.kind {
+        RefKind::Branch => {
+            let nothing_pushed = Push {
+                commits_complete: true,
+                total_commits: Some(0),
+                files_known: true,
+                ..Push::default()
+            };
+            Data::Push(PushAction::Deleted, Box::new(nothing_pushed))
+        }
+        _ if flavor == Flavor::Gogs => Data::Tag(TagAction::Deleted, Box::default()),
+        _ => Data::Ref(RefAction::Deleted, Box::default()),
+    };
+    Ok(ref_fact(hook, name, data))
+}
+
+fn changed_ref(hook: &wire::RefChange<'_>) -> Result<RefName, Reason> {
+    let (Some(reference), Some(kind)) = (hook.reference.as_str(), hook.ref_type.as_str()) else {
+        return Err(Reason::EventMismatch);
+    };
+    if hook.action.0 || hook.before.0 {
+        return Err(Reason::EventMismatch);
+    }
+    let kind = match kind {
+        "branch" => RefKind::Branch,
+        "tag" => RefKind::Tag,
+        _ => return Err(Reason::UnknownRef),
+    };
+    typed_ref(reference, kind).ok_or(Reason::UnknownRef)
+}
+
+fn ref_fact(hook: &wire::RefChange<'_>, name: RefName, data: Data) -> Fact {
+    Fact {
+        occurred_at: None,
+        actor: hook.sender.as_ref().and_then(actor),
+        repository: hook.repository.as_ref().map(repository),
+        reference: Some(name),
+        data,
+    }
+}

@@ -1,0 +1,336 @@
+//! Where an event is published: `<prefix>.<source>.<owner>.<repo>.<event>.<action>.<ref>`.
+//!
+//! Owns [`Token`], one escaped token of a subject, and [`Subject`], the whole. In come names as a
+//! forge spells them, out come subjects that NATS cannot misread: no dot, wildcard, space or
+//! control character of a name ever reaches the wire, and different names never share a token.
+
+use std::fmt::{self, Write as _};
+
+/// Longest token that is kept whole, in bytes.
+const MAX_TOKEN: usize = 200;
+/// Longest part of a longer token that is kept before its hash, in bytes.
+const KEPT_OF_LONG: usize = 160;
+
+/// One token of a subject: a value escaped so that NATS reads it as one token and nothing else.
+///
+/// `A-Z a-z 0-9 _` stand for themselves, and `-` except alone; every other byte of the UTF-8 text
+/// is `%XX` in upper-case hex. A token over 200 bytes is cut and ends in `~` and a hash.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Token(Box<str>);
+
+/// What a [`Token`] says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Decoded {
+    /// The value was too long for a token; this is how its escaped form begins.
+    Cut(String),
+    /// There was no value.
+    Missing,
+    /// The value, exactly.
+    Value(String),
+}
+
+/// Why a text is no token that forgewire would have written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InvalidToken {
+    /// A byte that must be escaped, or an escape of one that must not be.
+    #[error("byte {0} is not as forgewire escapes it")]
+    Escape(usize),
+    /// No characters at all: a missing value is `-`.
+    #[error("a token is never empty; a missing value is \"-\"")]
+    Empty,
+    /// The `~` is not followed by 32 hex digits and the end.
+    #[error("after \"~\" come 32 hex digits and the end")]
+    Hash,
+    /// The escapes decode to something that is not UTF-8.
+    #[error("the escapes are not UTF-8")]
+    Utf8,
+}
+
+impl Token {
+    /// The token of a value; an empty value counts as missing.
+    #[must_use]
+    pub fn escape(value: &str) -> Self {
+        if value.is_empty() {
+            return Self::missing();
+        }
+        if value == "-" {
+            return Self("%2D".into());
+        }
+        let mut token = String::with_capacity(value.len());
+        for byte in value.bytes() {
+            push_escaped(&mut token, byte);
+        }
+        if token.len() > MAX_TOKEN {
+            token = shorten(token, value);
+        }
+        Self(token.into())
+    }
+
+    /// The token of a value that forges compare without regard to case: owner or repository.
+    #[must_use]
+    pub fn escape_caseless(value: &str) -> Self {
+        Self::escape(&value.to_ascii_lowercase())
+    }
+
+    /// The token that stands where there is no value: `-`.
+    #[must_use]
+    pub fn missing() -> Self {
+        Self("-".into())
+    }
+
+    /// The token as it stands in a subject.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes one token of a subject back apart.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken`] when forgewire would not have written it: wildcards are not tokens.
+    pub fn decode(text: &str) -> Result<Decoded, InvalidToken> {
+        if text.is_empty() {
+            return Err(InvalidToken::Empty);
+        }
+        if text == "-" {
+            return Ok(Decoded::Missing);
+        }
+        if let Some((kept, hash)) = text.split_once('~') {
+            let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            if hash.len() != 32 || !hash.bytes().all(hex) {
+                return Err(InvalidToken::Hash);
+            }
+            unescape(kept)?;
+            return Ok(Decoded::Cut(kept.to_owned()));
+        }
+        let bytes = unescape(text)?;
+        String::from_utf8(bytes).map(Decoded::Value).map_err(|_not_utf8| InvalidToken::Utf8)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn stands_for_itself(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+fn push_escaped(token: &mut String, byte: u8) {
+    if stands_for_itself(byte) {
+        token.push(char::from(byte));
+    } else {
+        // Writing to a String cannot fail.
+        let _ = write!(token, "%{byte:02X}");
+    }
+}
+
+fn shorten(mut token: String, value: &str) -> String {
+    let mut end = KEPT_OF_LONG;
+    // An escape is three bytes: step back over one that the cut would split.
+    let tail = token.as_bytes().get(end.saturating_sub(2)..end).unwrap_or_default();
+    if let Some(at) = tail.iter().position(|&b| b == b'%') {
+        end -= tail.len() - at;
+    }
+    token.truncate(end);
+    let hash = blake3::hash(value.as_bytes()).to_hex();
+    token.push('~');
+    token.extend(hash.chars().take(32));
+    token
+}
+
+fn unescape(text: &str) -> Result<Vec<u8>, InvalidToken> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if stands_for_itself(byte) {
+            out.push(byte);
+            at += 1;
+            continue;
+        }
+        let value = match (byte, bytes.get(at + 1), bytes.get(at + 2)) {
+            (b'%', Some(&high), Some(&low)) => {
+                upper_hex(high).zip(upper_hex(low)).map(|(h, l)| h * 16 + l)
+            }
+            _ => None,
+        };
+        // `%2D` is the one escape of a byte that otherwise stands for itself, and only alone.
+        let value = value.filter(|&v| !stands_for_itself(v) || (v == b'-' && text == "%2D"));
+        out.push(value.ok_or(InvalidToken::Escape(at))?);
+        at += 3;
+    }
+    Ok(out)
+}
+
+fn upper_hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The six values that make a subject, after its prefix.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Address<'a> {
+    /// Configured name of the webhook endpoint.
+    pub source: &'a str,
+    /// Owner as the forge spells it; lower-cased in the subject.
+    pub owner: Option<&'a str>,
+    /// Repository as the forge spells it; lower-cased in the subject.
+    pub repo: Option<&'a str>,
+    /// Canonical event.
+    pub event: &'a str,
+    /// Canonical action, or for `unrecognized` the forge's own event name.
+    pub action: &'a str,
+    /// Branch or tag that the event is about, case kept.
+    pub reference: Option<&'a str>,
+}
+
+/// A complete subject.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Subject(Box<str>);
+
+impl Subject {
+    /// Builds the subject below `prefix`, which is taken as it stands (configuration has checked it).
+    #[must_use]
+    pub fn new(prefix: &str, address: &Address<'_>) -> Self {
+        let tokens = [
+            Token::escape(address.source),
+            Token::escape_caseless(address.owner.unwrap_or_default()),
+            Token::escape_caseless(address.repo.unwrap_or_default()),
+            Token::escape(address.event),
+            Token::escape(address.action),
+            Token::escape(address.reference.unwrap_or_default()),
+        ];
+        let mut subject = String::with_capacity(prefix.len() + 64);
+        subject.push_str(prefix);
+        for token in &tokens {
+            subject.push('.');
+            subject.push_str(token.as_str());
+        }
+        Self(subject.into())
+    }
+
+    /// The subject as NATS takes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn escape(value: &str) -> String {
+        Token::escape(value).to_string()
+    }
+
+    #[test]
+    fn escapes_are_as_the_contract_shows_them() {
+        assert_eq!(escape("my.repo"), "my%2Erepo");
+        assert_eq!(escape("feature/login"), "feature%2Flogin");
+        assert_eq!(escape("~jdoe"), "%7Ejdoe");
+        assert_eq!(escape("-"), "%2D");
+        assert_eq!(escape("a-b_C9"), "a-b_C9");
+        assert_eq!(escape(""), "-");
+        assert_eq!(escape("€*> \n"), "%E2%82%AC%2A%3E%20%0A");
+        assert_eq!(escape("--"), "--");
+    }
+
+    #[test]
+    fn owner_and_repository_lose_their_case_and_the_ref_keeps_it() {
+        let address = Address {
+            source: "gitea",
+            owner: Some("Acme"),
+            repo: Some("Widgets"),
+            event: "push",
+            action: "updated",
+            reference: Some("Main"),
+        };
+        assert_eq!(
+            Subject::new("forge", &address).as_str(),
+            "forge.gitea.acme.widgets.push.updated.Main"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_a_dash() {
+        let address = Address {
+            source: "gitea",
+            event: "unrecognized",
+            action: "schedule",
+            ..Address::default()
+        };
+        assert_eq!(
+            Subject::new("forge", &address).as_str(),
+            "forge.gitea.-.-.unrecognized.schedule.-"
+        );
+    }
+
+    #[test]
+    fn a_token_of_200_bytes_is_whole_and_of_201_is_cut_with_the_hash_of_its_value() {
+        let whole = "a".repeat(200);
+        assert_eq!(escape(&whole), whole);
+        let long = "a".repeat(201);
+        let hash = blake3::hash(long.as_bytes()).to_hex();
+        assert_eq!(escape(&long), format!("{}~{}", "a".repeat(160), &hash.as_str()[..32]));
+    }
+
+    #[test]
+    fn a_cut_never_splits_an_escape() {
+        for lead in 0..3 {
+            let value = format!("{}{}", "a".repeat(lead), "é".repeat(60));
+            let token = escape(&value);
+            let (kept, _) = token.split_once('~').expect("cut");
+            assert!(kept.len() <= 160 && kept.len() > 157, "{}", kept.len());
+            assert!(unescape(kept).is_ok(), "{kept}");
+        }
+    }
+
+    #[test]
+    fn wildcards_lower_case_hex_and_needless_escapes_do_not_decode() {
+        for bad in ["*", ">", "a.b", "%2e", "%41", "%2D%2D", "a%2", "", "a~0", "%FF"] {
+            assert!(Token::decode(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Token::decode("-"), Ok(Decoded::Missing));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_up_to_the_limit_decodes_to_itself(value in "\\PC{1,60}|[\\x00-\\x7f]{1,60}") {
+            let token = Token::escape(&value);
+            prop_assert!(token.as_str().bytes().all(|b| stands_for_itself(b) || b == b'%' || b == b'~'));
+            match Token::decode(token.as_str()).unwrap() {
+                Decoded::Value(decoded) => prop_assert_eq!(decoded, value),
+                Decoded::Cut(_) => prop_assert!(value.len() > 66),
+                Decoded::Missing => prop_assert!(false, "a value became missing"),
+            }
+        }
+
+        #[test]
+        fn different_values_never_share_a_token(a in ".{0,300}", b in ".{0,300}") {
+            prop_assume!(a != b);
+            prop_assert_ne!(Token::escape(&a), Token::escape(&b));
+        }
+
+        #[test]
+        fn decoding_anything_never_panics_and_only_accepts_what_escaping_writes(text in ".{0,60}") {
+            if let Ok(Decoded::Value(value)) = Token::decode(&text) {
+                prop_assert_eq!(Token::escape(&value).to_string(), text);
+            }
+        }
+    }
+}
