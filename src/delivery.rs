@@ -79,8 +79,14 @@ impl Delivery<Unverified> {
         let secret = match checked {
             // With no secret to check by, a signature proves as much as none.
             Ok(_) | Err(_) if source.danger_accept_unsigned && source.secrets.is_empty() => None,
-            Ok(claimed) => Some(matching(&source.secrets, &self.signed, &claimed).ok_or(NotAuthenticated::Wrong)?),
-            Err(NotAuthenticated::Missing | NotAuthenticated::Empty) if source.danger_accept_unsigned => None,
+            Ok(claimed) => Some(
+                matching(&source.secrets, &self.signed, &claimed).ok_or(NotAuthenticated::Wrong)?,
+            ),
+            Err(NotAuthenticated::Missing | NotAuthenticated::Empty)
+                if source.danger_accept_unsigned =>
+            {
+                None
+            }
             Err(refusal) => return Err(refusal),
         };
         Ok(Delivery { headers: self.headers, signed: self.signed, state: Verified { secret } })
@@ -122,7 +128,10 @@ impl<'s> Delivery<Verified<'s>> {
 }
 
 /// Reads the one signature that counts.
-fn signature(headers: &HeaderMap, candidates: &[SignatureHeader]) -> Result<[u8; 32], NotAuthenticated> {
+fn signature(
+    headers: &HeaderMap,
+    candidates: &[SignatureHeader],
+) -> Result<[u8; 32], NotAuthenticated> {
     let header = candidates.iter().find(|header| headers.contains_key(header.name));
     let header = header.ok_or(NotAuthenticated::Missing)?;
     let mut values = headers.get_all(header.name).iter();
@@ -155,7 +164,11 @@ fn digest(digits: &[u8]) -> Option<[u8; 32]> {
 }
 
 /// The first secret whose HMAC of the bytes is the claimed one, compared in constant time.
-fn matching<'s>(secrets: &'s [NamedSecret], signed: &[u8], claimed: &[u8; 32]) -> Option<&'s NamedSecret> {
+fn matching<'s>(
+    secrets: &'s [NamedSecret],
+    signed: &[u8],
+    claimed: &[u8; 32],
+) -> Option<&'s NamedSecret> {
     secrets.iter().find(|named| {
         Hmac::<Sha256>::new_from_slice(named.secret.expose())
             .is_ok_and(|mac| mac.chain_update(signed).verify_slice(claimed).is_ok())

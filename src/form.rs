@@ -30,7 +30,9 @@ pub fn payload(form: &[u8]) -> Result<Bytes, NoPayload> {
     let mut found = None;
     for member in form.split(|&b| b == b'&') {
         let (name, value) = match memchr::memchr(b'=', member) {
-            Some(at) => (member.get(..at).unwrap_or_default(), member.get(at + 1..).unwrap_or_default()),
+            Some(at) => {
+                (member.get(..at).unwrap_or_default(), member.get(at + 1..).unwrap_or_default())
+            }
             None => (member, &[][..]),
         };
         if name.len() <= 3 * b"payload".len() && decode(name).as_ref() == b"payload" {
@@ -106,11 +108,14 @@ mod tests {
     }
 
     fn encode(value: &[u8]) -> Vec<u8> {
-        value.iter().flat_map(|b| match b {
-            b' ' => b"+".to_vec(),
-            b if b.is_ascii_alphanumeric() => vec![*b],
-            b => format!("%{b:02X}").into_bytes(),
-        }).collect()
+        value
+            .iter()
+            .flat_map(|b| match b {
+                b' ' => b"+".to_vec(),
+                b if b.is_ascii_alphanumeric() => vec![*b],
+                b => format!("%{b:02X}").into_bytes(),
+            })
+            .collect()
     }
 
     proptest! {

@@ -28,7 +28,13 @@ pub struct Screened<'a> {
 /// Looks through a payload, and takes out members named `secret` and the passwords in URLs.
 #[must_use]
 pub fn screen(payload: &[u8]) -> Screened<'_> {
-    let mut pass = Pass { bytes: payload, levels: Vec::with_capacity(16), below: 0, too_deep: false, cuts: Vec::new() };
+    let mut pass = Pass {
+        bytes: payload,
+        levels: Vec::with_capacity(16),
+        below: 0,
+        too_deep: false,
+        cuts: Vec::new(),
+    };
     pass.run();
     let Pass { cuts, too_deep, .. } = pass;
     if cuts.is_empty() {
@@ -118,7 +124,9 @@ impl Pass<'_> {
         let content = bytes.get(start + 1..end).unwrap_or_default();
         if names_a_secret(content, escaped) && self.is_key(end + 1) {
             self.secret_starts(start);
-        } else if memchr(b'@', content).is_some() && self.levels.iter().all(|l| l.cut_from.is_none()) {
+        } else if memchr(b'@', content).is_some()
+            && self.levels.iter().all(|l| l.cut_from.is_none())
+        {
             if let Some(password) = url_password(content) {
                 self.cuts.push(start + 1 + password.start..start + 1 + password.end);
             }
@@ -177,14 +185,19 @@ fn url_password(content: &[u8]) -> Option<Range<usize>> {
     }
     let start = scheme + 3;
     let rest = content.get(start..)?;
-    let authority = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#' | b'\\' | b' ')).unwrap_or(rest.len());
+    let authority = rest
+        .iter()
+        .position(|b| matches!(b, b'/' | b'?' | b'#' | b'\\' | b' '))
+        .unwrap_or(rest.len());
     let at = memchr::memrchr(b'@', rest.get(..authority)?)?;
     let user = rest.get(..at)?;
     match memchr(b':', user) {
         // `user:password@` becomes `user@`, `:password@` and a token go with the `@`.
         Some(colon) if colon > 0 && colon < TOKEN_LENGTH => Some(start + colon..start + at),
         Some(_) => Some(start..start + at + 1),
-        None if user.len() >= TOKEN_LENGTH && content.starts_with(b"http") => Some(start..start + at + 1),
+        None if user.len() >= TOKEN_LENGTH && content.starts_with(b"http") => {
+            Some(start..start + at + 1)
+        }
         None => None,
     }
 }
@@ -233,7 +246,9 @@ mod tests {
     #[test]
     fn what_holds_no_credentials_is_not_copied() {
         let text = " { \"a\" : [ 1e400, -0.0 ] }\n";
-        assert!(matches!(screen(text.as_bytes()).bytes, Cow::Borrowed(same) if same == text.as_bytes()));
+        assert!(
+            matches!(screen(text.as_bytes()).bytes, Cow::Borrowed(same) if same == text.as_bytes())
+        );
     }
 
     #[test]
@@ -275,14 +290,20 @@ mod tests {
     /// What screening means, on the parsed value.
     fn reference(value: &mut serde_json::Value) {
         match value {
-            serde_json::Value::String(text) if text == "https://u:hunter2@h/r" => *text = "https://u@h/r".into(),
+            serde_json::Value::String(text) if text == "https://u:hunter2@h/r" => {
+                *text = "https://u@h/r".into()
+            }
             serde_json::Value::Array(items) => items.iter_mut().for_each(reference),
             serde_json::Value::Object(members) => {
                 let kept = std::mem::take(members).into_iter().filter(|(name, _)| name != "secret");
                 *members = kept
                     .map(|(name, mut inner)| {
                         reference(&mut inner);
-                        let name = if name == "https://u:hunter2@h/r" { "https://u@h/r".into() } else { name };
+                        let name = if name == "https://u:hunter2@h/r" {
+                            "https://u@h/r".into()
+                        } else {
+                            name
+                        };
                         (name, inner)
                     })
                     .collect();

@@ -33,7 +33,10 @@ pub fn events(
     let read = read(delivery, source, &screened);
     let in_scope = |fact: &Fact| {
         let repository = fact.repository.as_ref();
-        let (owner, name) = (repository.and_then(|r| r.owner.as_deref()), repository.and_then(|r| r.name.as_deref()));
+        let (owner, name) = (
+            repository.and_then(|r| r.owner.as_deref()),
+            repository.and_then(|r| r.name.as_deref()),
+        );
         delivery.may_speak_of(source, owner, name)
     };
     if !read.facts.iter().all(in_scope) {
@@ -87,8 +90,10 @@ fn read(delivery: &Delivery<Verified<'_>>, source: &Source, screened: &json::Scr
         other => {
             let reason = other.err().unwrap_or(Reason::NoChanges);
             // A typed event has been parsed whole; here nobody may have looked yet.
-            let text = text.filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
-            let reason = if text.is_none() && reason != Reason::TooDeep { Reason::NotJson } else { reason };
+            let text =
+                text.filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+            let reason =
+                if text.is_none() && reason != Reason::TooDeep { Reason::NotJson } else { reason };
             Read { facts: vec![forge.unrecognized(name, reason, text)], is_json: text.is_some() }
         }
     }
@@ -102,9 +107,11 @@ fn about(delivery: &Delivery<Verified<'_>>, source: &Source) -> event::Delivery 
     let said = headers.first_said(forge.delivery_headers()).filter(|id| is_usable_id(id));
     let id = match (source.dedup, said) {
         (Dedup::Delivery, Some(id)) => id.to_owned(),
-        (Dedup::Delivery, None) => {
-            derived_id(&[source.name.as_str().as_bytes(), name.unwrap_or_default().as_bytes(), delivery.payload()])
-        }
+        (Dedup::Delivery, None) => derived_id(&[
+            source.name.as_str().as_bytes(),
+            name.unwrap_or_default().as_bytes(),
+            delivery.payload(),
+        ]),
         (Dedup::Digest, _) => derived_id(&[source.name.as_str().as_bytes(), delivery.payload()]),
     };
     event::Delivery {
@@ -120,7 +127,8 @@ fn about(delivery: &Delivery<Verified<'_>>, source: &Source) -> event::Delivery 
 
 /// What a delivery id may look like to be taken as one: `[A-Za-z0-9._-]{1,100}`.
 fn is_usable_id(id: &str) -> bool {
-    (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    (1..=100).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 /// An id made of what the delivery says. Each part goes in with its length before it, so that no two

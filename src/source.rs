@@ -19,7 +19,8 @@ pub struct Kind(&'static dyn Forge);
 
 impl Kind {
     /// Every kind, in the order in which documentation lists them.
-    pub const ALL: &'static [Self] = &[Self(&gitea::GITEA), Self(&gitea::FORGEJO), Self(&gitea::GOGS)];
+    pub const ALL: &'static [Self] =
+        &[Self(&gitea::GITEA), Self(&gitea::FORGEJO), Self(&gitea::GOGS)];
 
     /// The name in configuration (`kind = "gitea"`) and in the `forge` field of an event.
     #[must_use]

@@ -38,7 +38,11 @@ impl TraceContext {
         let flags = u8::try_from(hex(parts.next()?, 2)?).ok()?;
         // Version 00 has nothing more; later ones may, and ff is none.
         let ends = version != 0 || parts.next().is_none();
-        (version != 0xff && trace != 0 && span != 0 && ends).then_some(Self { trace, span, flags: flags & 1 })
+        (version != 0xff && trace != 0 && span != 0 && ends).then_some(Self {
+            trace,
+            span,
+            flags: flags & 1,
+        })
     }
 }
 
@@ -87,7 +91,12 @@ mod tests {
 
     #[test]
     fn what_is_no_trace_context_begins_a_new_trace() {
-        for bad in ["", "x", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"] {
+        for bad in [
+            "",
+            "x",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
             let (one, two) = (of(bad), of(bad));
             assert_ne!(one, two);
             assert!(TraceContext::parse(&one).is_some(), "{one}");

@@ -133,6 +133,7 @@ pub(crate) struct Present(pub(crate) bool);
 
 impl<'de> Deserialize<'de> for Present {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::<serde::de::IgnoredAny>::deserialize(deserializer).map(|value| Self(value.is_some()))
+        Option::<serde::de::IgnoredAny>::deserialize(deserializer)
+            .map(|value| Self(value.is_some()))
     }
 }

@@ -27,7 +27,10 @@ pub(crate) enum Flavor {
 pub(crate) static GITEA: Family = Family {
     name: "gitea",
     flavor: Flavor::Gitea,
-    signatures: &[SignatureHeader::bare("x-gitea-signature"), SignatureHeader::prefixed("x-hub-signature-256")],
+    signatures: &[
+        SignatureHeader::bare("x-gitea-signature"),
+        SignatureHeader::prefixed("x-hub-signature-256"),
+    ],
     deliveries: &["x-gitea-delivery"],
     event_types: &["x-gitea-event-type"],
     events: &["x-gitea-event"],
@@ -101,19 +104,25 @@ impl Forge for Family {
     fn facts(&self, headers: UnsignedHeaders<'_>, payload: &str) -> Facts {
         let exact = headers.first_said(self.event_types);
         let name = exact.or_else(|| headers.first_said(self.events));
-        let fact = name.ok_or(Reason::NoEventName).and_then(|name| self.fact(name, exact.is_some(), payload));
+        let fact = name
+            .ok_or(Reason::NoEventName)
+            .and_then(|name| self.fact(name, exact.is_some(), payload));
         fact.map(|fact| vec![fact])
     }
 
     fn unrecognized(&self, name: &str, reason: Reason, payload: Option<&str>) -> Fact {
         // Only to address it: whatever else is wrong with the body has been said by the reason.
-        let body: wire::Addressed<'_> = payload.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let body: wire::Addressed<'_> =
+            payload.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Fact {
             occurred_at: None,
             actor: body.sender.as_ref().and_then(common::actor),
             repository: body.repository.as_ref().map(common::repository),
             reference: None,
-            data: Data::Unrecognized(UnrecognizedAction::from_name(name), Box::new(Unrecognized { reason })),
+            data: Data::Unrecognized(
+                UnrecognizedAction::from_name(name),
+                Box::new(Unrecognized { reason }),
+            ),
         }
     }
 }
@@ -128,8 +137,12 @@ impl Family {
             "pull_request" => pull_request::pull_request(Group::Itself, &read(payload)?),
             "pull_request_assign" => pull_request::pull_request(Group::Assign, &read(payload)?),
             "pull_request_label" => pull_request::pull_request(Group::Label, &read(payload)?),
-            "pull_request_milestone" => pull_request::pull_request(Group::Milestone, &read(payload)?),
-            "pull_request_review_request" => pull_request::pull_request(Group::ReviewRequest, &read(payload)?),
+            "pull_request_milestone" => {
+                pull_request::pull_request(Group::Milestone, &read(payload)?)
+            }
+            "pull_request_review_request" => {
+                pull_request::pull_request(Group::ReviewRequest, &read(payload)?)
+            }
             "pull_request_sync" => pull_request::pull_request(Group::Sync, &read(payload)?),
             _ => Err(Reason::UnknownEvent),
         }

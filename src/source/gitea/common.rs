@@ -45,7 +45,11 @@ pub(super) fn repository(repo: &wire::Repository<'_>) -> Repository {
 }
 
 fn person(person: &wire::Person<'_>) -> Option<Person> {
-    let found = Person { name: person.name.owned(), email: person.email.owned(), login: person.username.owned() };
+    let found = Person {
+        name: person.name.owned(),
+        email: person.email.owned(),
+        login: person.username.owned(),
+    };
     (found.name.is_some() || found.email.is_some() || found.login.is_some()).then_some(found)
 }
 
@@ -69,7 +73,8 @@ pub(super) fn commit(commit: &wire::Commit<'_>) -> Option<Commit> {
 
 /// Takes a full ref apart; `None` for anything but branches and tags.
 pub(super) fn full_ref(reference: &str) -> Option<RefName> {
-    let short = |kind, name: &str| (!name.is_empty()).then(|| RefName { kind, name: name.to_owned() });
+    let short =
+        |kind, name: &str| (!name.is_empty()).then(|| RefName { kind, name: name.to_owned() });
     if let Some(name) = reference.strip_prefix("refs/heads/") {
         short(RefKind::Branch, name)
     } else {

@@ -3,8 +3,8 @@
 use super::common::{actor, actors, repository};
 use super::wire;
 use crate::event::{
-    Branch, Change, Changes, Data, Label, Milestone, PullRequest, PullRequestAction, PullRequestEvent,
-    PullRequestState, Reason, RefKind, RefName, Sha, Time,
+    Branch, Change, Changes, Data, Label, Milestone, PullRequest, PullRequestAction,
+    PullRequestEvent, PullRequestState, Reason, RefKind, RefName, Sha, Time,
 };
 use crate::source::Fact;
 
@@ -23,7 +23,8 @@ pub(super) enum Group {
 
 /// Maps a `PullRequestPayload`.
 pub(super) fn pull_request(group: Group, hook: &wire::PullRequestHook<'_>) -> Result<Fact, Reason> {
-    let (Some(number), Some(pull), Some(native)) = (hook.number, hook.pull_request.as_ref(), hook.action.as_str())
+    let (Some(number), Some(pull), Some(native)) =
+        (hook.number, hook.pull_request.as_ref(), hook.action.as_str())
     else {
         return Err(Reason::EventMismatch);
     };
@@ -83,7 +84,9 @@ fn occurred_at(action: &PullRequestAction, pull: &PullRequest) -> Option<Time> {
 }
 
 fn changes(changes: &wire::Changes<'_>) -> Option<Changes> {
-    let change = |change: &Option<wire::Change<'_>>| change.as_ref().map(|c| Change { from: c.from.owned() });
+    let change = |change: &Option<wire::Change<'_>>| {
+        change.as_ref().map(|c| Change { from: c.from.owned() })
+    };
     let found = Changes {
         title: change(&changes.title),
         body: change(&changes.body),
@@ -93,7 +96,8 @@ fn changes(changes: &wire::Changes<'_>) -> Option<Changes> {
 }
 
 fn details(number: u64, pull: &wire::PullRequest<'_>) -> PullRequest {
-    let sha = |text: &crate::wire::Text<'_>| text.owned_hash().map(|sha| Sha { sha, abbreviated: false });
+    let sha =
+        |text: &crate::wire::Text<'_>| text.owned_hash().map(|sha| Sha { sha, abbreviated: false });
     let mut assignees = actors(&pull.assignees);
     if assignees.is_empty() {
         // Gogs and old Gitea know one assignee only.
@@ -116,7 +120,11 @@ fn details(number: u64, pull: &wire::PullRequest<'_>) -> PullRequest {
         labels: pull.labels.iter().filter_map(label).collect(),
         assignees,
         reviewers: actors(&pull.requested_reviewers),
-        reviewer_teams: pull.requested_reviewers_teams.iter().filter_map(|team| team.name.owned()).collect(),
+        reviewer_teams: pull
+            .requested_reviewers_teams
+            .iter()
+            .filter_map(|team| team.name.owned())
+            .collect(),
         milestone: pull.milestone.as_ref().map(milestone),
         merge_commit: sha(&pull.merge_commit_sha),
         merge_base: sha(&pull.merge_base),
@@ -141,12 +149,18 @@ fn label(label: &wire::Label<'_>) -> Option<Label> {
 }
 
 fn milestone(milestone: &wire::Milestone<'_>) -> Milestone {
-    Milestone { id: milestone.id.owned(), title: milestone.title.owned(), due_at: milestone.due_on.time() }
+    Milestone {
+        id: milestone.id.owned(),
+        title: milestone.title.owned(),
+        due_at: milestone.due_on.time(),
+    }
 }
 
 /// Head and base: objects from Gitea and Forgejo, flat fields from Gogs.
 fn sides(pull: &wire::PullRequest<'_>) -> (Branch, Branch) {
-    let side = |nested: &Option<wire::Branch<'_>>, name: &crate::wire::Text<'_>, repo: &Option<wire::Repository<'_>>| {
+    let side = |nested: &Option<wire::Branch<'_>>,
+                name: &crate::wire::Text<'_>,
+                repo: &Option<wire::Repository<'_>>| {
         let nested = nested.as_ref();
         let repo = nested.and_then(|branch| branch.repo.as_ref()).or(repo.as_ref());
         Branch {

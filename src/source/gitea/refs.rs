@@ -6,7 +6,8 @@
 use super::common::{actor, commit, full_ref, repository, typed_ref};
 use super::{Flavor, wire};
 use crate::event::{
-    Commit, Data, Ping, PingAction, Push, PushAction, Reason, RefAction, RefKind, RefName, RefNotice, Tag, TagAction,
+    Commit, Data, Ping, PingAction, Push, PushAction, Reason, RefAction, RefKind, RefName,
+    RefNotice, Tag, TagAction,
 };
 use crate::source::Fact;
 use crate::wire::is_zero_hash;
@@ -54,7 +55,9 @@ fn branch_pushed(hook: &wire::Push<'_>, created: bool, deleted: bool) -> Data {
     // The forges send the newest commit first (the order of `git rev-list`).
     let commits: Vec<Commit> = hook.commits.iter().rev().filter_map(commit).collect();
     let listed = commits.len() as u64;
-    let counted = hook.total_commits.is_some_and(|total| total == listed && commits.len() == hook.commits.len());
+    let counted = hook
+        .total_commits
+        .is_some_and(|total| total == listed && commits.len() == hook.commits.len());
     let push = Push {
         before: hook.before.owned_hash(),
         after: hook.after.owned_hash(),
@@ -62,7 +65,9 @@ fn branch_pushed(hook: &wire::Push<'_>, created: bool, deleted: bool) -> Data {
         compare_url: hook.compare_url.owned(),
         commits_complete: counted && !(created && listed >= NEW_BRANCH_LIMIT),
         total_commits: hook.total_commits,
-        files_known: commits.iter().all(|c| c.added.is_some() && c.removed.is_some() && c.modified.is_some()),
+        files_known: commits
+            .iter()
+            .all(|c| c.added.is_some() && c.removed.is_some() && c.modified.is_some()),
         commits,
         head_commit: hook.head_commit.as_ref().and_then(commit),
         pusher: other_pusher(hook),
