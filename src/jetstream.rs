@@ -64,8 +64,11 @@ impl JetStream {
     /// # Errors
     ///
     /// [`ConnectError`] when the options cannot be used; never because no server answers.
-    pub async fn start(options: &Nats) -> Result<(Self, impl Future<Output = ()> + Send + use<>), ConnectError> {
-        let addresses: Result<Vec<ServerAddr>, _> = options.servers.iter().map(|server| server.parse()).collect();
+    pub async fn start(
+        options: &Nats,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + use<>), ConnectError> {
+        let addresses: Result<Vec<ServerAddr>, _> =
+            options.servers.iter().map(|server| server.parse()).collect();
         let (state, link) = watch::channel(Link::Down);
         let state = Arc::new(state);
         let seen = Arc::clone(&state);
@@ -93,7 +96,11 @@ impl JetStream {
     /// # Errors
     ///
     /// [`Unacknowledged`]; the message may be in the stream all the same.
-    pub async fn publish(&self, message: &Message, patience: Duration) -> Result<Ack, Unacknowledged> {
+    pub async fn publish(
+        &self,
+        message: &Message,
+        patience: Duration,
+    ) -> Result<Ack, Unacknowledged> {
         if *self.link.borrow() == Link::Down {
             return Err(Unacknowledged::Away);
         }
@@ -141,7 +148,8 @@ impl JetStream {
 fn headers(message: &Message) -> Result<HeaderMap, Unacknowledged> {
     let mut headers = HeaderMap::new();
     for (name, value) in &message.headers {
-        let value: HeaderValue = value.parse().map_err(|_line_break| Unacknowledged::Header(name))?;
+        let value: HeaderValue =
+            value.parse().map_err(|_line_break| Unacknowledged::Header(name))?;
         headers.insert(HeaderName::from_static(name), value);
     }
     Ok(headers)
@@ -179,8 +187,13 @@ fn notice(state: &watch::Sender<Link>, event: &Event) {
         Event::SlowConsumer(_) => warn!("NATS sends acknowledgements faster than they are read."),
         Event::ServerError(error) => warn!(%error, "NATS refused something."),
         Event::ClientError(error) => debug!(%error, "NATS client reports an error."),
-        Event::LameDuckMode => info!("The NATS server is about to stop; moving to another one when it does."),
-        Event::Draining => debug!("NATS connection is draining."),
+        Event::LameDuckMode => {
+            info!("The NATS server is about to stop; moving to another one when it does.")
+        }
+        // Our own doing: the end of the connection that follows is no loss.
+        Event::Draining => {
+            state.send_replace(Link::Down);
+        }
     }
 }
 

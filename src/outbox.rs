@@ -78,7 +78,11 @@ impl Outbox {
         Ok(receipts)
     }
 
-    async fn publish(&self, message: &Message, deadline: Instant) -> Result<crate::jetstream::Ack, Unacknowledged> {
+    async fn publish(
+        &self,
+        message: &Message,
+        deadline: Instant,
+    ) -> Result<crate::jetstream::Ack, Unacknowledged> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let outcome = self.jetstream.publish(message, self.ack_timeout.min(left)).await;

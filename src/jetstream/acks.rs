@@ -104,7 +104,11 @@ impl Acks {
     }
 
     /// Hands out what comes in, and tells everybody when the connection is lost.
-    pub(super) async fn receive(self: Arc<Self>, mut replies: async_nats::Subscriber, mut link: watch::Receiver<Link>) {
+    pub(super) async fn receive(
+        self: Arc<Self>,
+        mut replies: async_nats::Subscriber,
+        mut link: watch::Receiver<Link>,
+    ) {
         loop {
             tokio::select! {
                 reply = replies.next() => match reply {
@@ -182,7 +186,8 @@ fn read(reply: &async_nats::Message) -> Answer {
     if reply.status == Some(async_nats::StatusCode::NO_RESPONDERS) {
         return Err(Unacknowledged::NoStream);
     }
-    let ack: PubAck = serde_json::from_slice(&reply.payload).map_err(|_not_an_ack| Unacknowledged::Unreadable)?;
+    let ack: PubAck =
+        serde_json::from_slice(&reply.payload).map_err(|_not_an_ack| Unacknowledged::Unreadable)?;
     match ack {
         PubAck { error: Some(error), .. } => {
             Err(Unacknowledged::Refused { code: error.err_code, description: error.description })

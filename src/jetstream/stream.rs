@@ -38,7 +38,9 @@ pub enum StreamError {
         description: String,
     },
     /// The stream is missing and forgewire is told to leave it alone.
-    #[error("stream {0} does not exist and stream.manage is false: create it, or set stream.manage = true")]
+    #[error(
+        "stream {0} does not exist and stream.manage is false: create it, or set stream.manage = true"
+    )]
     Missing(String),
 }
 
@@ -90,7 +92,11 @@ pub struct Report {
 /// # Errors
 ///
 /// [`StreamError`] when it is not there afterwards, or nobody knows.
-pub async fn ensure(client: &async_nats::Client, config: &Config, allow_shrink: bool) -> Result<Report, StreamError> {
+pub async fn ensure(
+    client: &async_nats::Client,
+    config: &Config,
+    allow_shrink: bool,
+) -> Result<Report, StreamError> {
     let wanted = &config.stream;
     let found = match api(client, "INFO", &wanted.name, &json!({})).await {
         Ok(info) => info,
@@ -98,7 +104,9 @@ pub async fn ensure(client: &async_nats::Client, config: &Config, allow_shrink: 
             api(client, "CREATE", &wanted.name, &Value::Object(fresh(wanted))).await?;
             return Ok(Report { created: true, drift: Vec::new() });
         }
-        Err(StreamError::Refused { code: NOT_FOUND, .. }) => return Err(StreamError::Missing(wanted.name.clone())),
+        Err(StreamError::Refused { code: NOT_FOUND, .. }) => {
+            return Err(StreamError::Missing(wanted.name.clone()));
+        }
         Err(error) => return Err(error),
     };
     let mut settings = found.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -110,19 +118,29 @@ pub async fn ensure(client: &async_nats::Client, config: &Config, allow_shrink: 
     Ok(Report { created: false, drift })
 }
 
-async fn api(client: &async_nats::Client, verb: &str, stream: &str, body: &Value) -> Result<Value, StreamError> {
+async fn api(
+    client: &async_nats::Client,
+    verb: &str,
+    stream: &str,
+    body: &Value,
+) -> Result<Value, StreamError> {
     let request = format!("$JS.API.STREAM.{verb}.{stream}");
     let no_answer = |error: String| StreamError::NoAnswer { request: request.clone(), error };
     let payload = serde_json::to_vec(body).map_err(|error| no_answer(error.to_string()))?;
     let answer = tokio::time::timeout(API_TIMEOUT, client.request(request.clone(), payload.into()));
     let answer = answer.await.map_err(|_elapsed| no_answer("no answer in time".to_owned()))?;
     let answer = answer.map_err(|error| no_answer(error.to_string()))?;
-    let answer: Value = serde_json::from_slice(&answer.payload).map_err(|error| no_answer(error.to_string()))?;
+    let answer: Value =
+        serde_json::from_slice(&answer.payload).map_err(|error| no_answer(error.to_string()))?;
     let Some(error) = answer.get("error") else { return Ok(answer) };
     Err(StreamError::Refused {
         request,
         code: error.get("err_code").and_then(Value::as_u64).unwrap_or_default(),
-        description: error.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        description: error
+            .get("description")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
     })
 }
 
@@ -165,7 +183,12 @@ fn comparable(wanted: &Stream) -> Vec<Setting> {
     let setting = |key, name, wanted, sized| Setting { key, name, wanted, sized };
     vec![
         setting("stream.max_age", "max_age", nanoseconds(wanted.max_age), true),
-        setting("stream.duplicate_window", "duplicate_window", nanoseconds(wanted.duplicate_window), true),
+        setting(
+            "stream.duplicate_window",
+            "duplicate_window",
+            nanoseconds(wanted.duplicate_window),
+            true,
+        ),
         setting("stream.discard", "discard", json!(discard), false),
         setting("stream.replicas", "num_replicas", json!(wanted.replicas), true),
         setting("stream.max_bytes", "max_bytes", max_bytes, true),
