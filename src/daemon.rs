@@ -122,7 +122,11 @@ impl Daemon {
     /// # Errors
     ///
     /// [`RunError`] when something ended by itself, or the stop could not be finished.
-    pub async fn run(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> Result<(), RunError> {
+    pub async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
         let died = tokio::select! {
             () = stop => None,
             ended = self.hooks.join() => Some(ended.err().map_or(RunError::Task("webhooks"), RunError::from)),

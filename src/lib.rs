@@ -8,10 +8,7 @@
 //! request; [`delivery`] verifies it, [`normalize`] asks the [`source`] what happened and makes events,
 //! [`message`] addresses them, [`outbox`] stores them through [`jetstream`]. `ARCHITECTURE.md` has the
 //! invariants and the tests that hold them.
-#![cfg_attr(
-    not(test),
-    deny(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
-)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
 pub mod event;
 pub mod subject;

@@ -11,7 +11,10 @@ pub(super) struct Signals {
 impl Signals {
     /// Takes the signals from now on; they no longer end the process by themselves.
     pub(super) fn take() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for the next of them.

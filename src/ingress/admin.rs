@@ -21,11 +21,16 @@ pub(super) async fn readyz(State(health): State<Arc<Health>>) -> impl IntoRespon
     if readiness == Readiness::Ready {
         (StatusCode::OK, Json(json!({ "status": "ready", "stores": "jetstream" })))
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not_ready", "reason": readiness.as_str() })))
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({ "status": "not_ready", "reason": readiness.as_str() })),
+        )
     }
 }
 
 /// `GET /version`.
 pub(super) async fn version() -> impl IntoResponse {
-    Json(json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION"), "contract": crate::event::VERSION }))
+    Json(
+        json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION"), "contract": crate::event::VERSION }),
+    )
 }

@@ -77,12 +77,24 @@ impl Problem {
             Self::BodyTimeout => "The body took longer than http.body_timeout.",
             Self::BodyTooLarge { .. } => "The body is larger than http.max_body_bytes.",
             Self::Compressed => "Compressed bodies are not read: send it without Content-Encoding.",
-            Self::MethodNotAllowed { .. } => "Webhooks come by POST; by GET only to a source with accept_get = true.",
-            Self::NoPayload => "A form or query must have exactly one member named payload.",
-            Self::NoSuchSource => "No source of this name is configured: the URL is /hooks/ and its name.",
-            Self::NotAuthenticated => "The signature was refused: compare the secret of the hook with that of the source.",
-            Self::NotFound => "There is nothing here: webhooks go to /hooks/ and the name of a source.",
-            Self::NotStored => "JetStream has not acknowledged every event of this delivery: deliver it again.",
+            Self::MethodNotAllowed { .. } => {
+                "Webhooks come by POST; by GET only to a source with accept_get = true."
+            }
+            Self::NoPayload => {
+                "A form or query must have exactly one member named payload; JSON needs Content-Type: application/json."
+            }
+            Self::NoSuchSource => {
+                "No source of this name is configured: the URL is /hooks/ and its name."
+            }
+            Self::NotAuthenticated => {
+                "The signature was refused: compare the secret of the hook with that of the source."
+            }
+            Self::NotFound => {
+                "There is nothing here: webhooks go to /hooks/ and the name of a source."
+            }
+            Self::NotStored => {
+                "JetStream has not acknowledged every event of this delivery: deliver it again."
+            }
             Self::OutOfScope => "This source, or the secret used, is not for this repository.",
             Self::Overloaded => "Too many bodies are being received: deliver it again.",
             Self::UriTooLong => "The URL is too long: deliver by POST.",
@@ -118,7 +130,9 @@ impl IntoResponse for Problem {
             (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (status, [content_type], body.to_string()).into_response();
         let extra = match self {
-            Self::MethodNotAllowed { allow } => Some((header::ALLOW, HeaderValue::from_static(allow))),
+            Self::MethodNotAllowed { allow } => {
+                Some((header::ALLOW, HeaderValue::from_static(allow)))
+            }
             Self::NotStored | Self::Overloaded => Some((header::RETRY_AFTER, RETRY_AFTER)),
             _ => None,
         };

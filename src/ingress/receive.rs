@@ -89,7 +89,13 @@ async fn accept(app: &Arc<App>, name: &SourceName, request: Request) -> Result<R
     } else {
         Carrier::read(&connection, source, &parts.headers, body).await?
     };
-    let request = Inbound { app: Arc::clone(app), source: name.clone(), headers: parts.headers, carrier, connection };
+    let request = Inbound {
+        app: Arc::clone(app),
+        source: name.clone(),
+        headers: parts.headers,
+        carrier,
+        connection,
+    };
     let work = if request.carrier.bytes.len() > INLINE_BYTES {
         let beside = tokio::task::spawn_blocking(move || request.messages()).await;
         // It panicked, and was logged, or the daemon is ending.
@@ -121,7 +127,12 @@ struct Carrier {
 }
 
 impl Carrier {
-    async fn read(connection: &ConnHandle, source: &Source, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
+    async fn read(
+        connection: &ConnHandle,
+        source: &Source,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, Problem> {
         let encoded = source.kind.forge().signs_decoded_form() && is_form(headers);
         let held = read_body(connection, body).await?;
         Ok(Self { encoded, bytes: held.bytes.clone(), held: Some(held) })
@@ -160,7 +171,8 @@ impl Inbound {
             self.carrier.bytes
         };
         let delivery = Delivery::new(self.headers, signed).verify(source);
-        let delivery = delivery.map_err(|why| Refusal::Problem(Problem::NotAuthenticated, Some(why)))?;
+        let delivery =
+            delivery.map_err(|why| Refusal::Problem(Problem::NotAuthenticated, Some(why)))?;
         self.connection.authenticated();
         let events = normalize::events(&delivery, source, Time::now());
         let events = events.map_err(|_out_of_scope| Problem::OutOfScope)?;
@@ -218,12 +230,20 @@ struct Listed<'a> {
     duplicate: bool,
 }
 
+impl<'a> Listed<'a> {
+    fn of(receipt: &'a Receipt) -> Self {
+        Self {
+            id: &receipt.id,
+            subject: &receipt.subject,
+            stream: &receipt.stream,
+            sequence: receipt.sequence,
+            duplicate: receipt.duplicate,
+        }
+    }
+}
+
 fn accepted(receipts: &[Receipt]) -> Response {
-    let listed = |receipt| {
-        let Receipt { id, subject, stream, sequence, duplicate } = receipt;
-        Listed { id, subject, stream, sequence: *sequence, duplicate: *duplicate }
-    };
-    let events = receipts.iter().take(LISTED).map(listed).collect();
+    let events = receipts.iter().take(LISTED).map(Listed::of).collect();
     let receipt = Accepted { status: "published", events, count: receipts.len() };
     (StatusCode::ACCEPTED, Json(receipt)).into_response()
 }
