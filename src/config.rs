@@ -77,11 +77,7 @@ impl Config {
         let (merged, origins, vault) = layers.merge()?;
         let mut found = error::Findings::default();
         cross::check(&merged, &origins, &mut found);
-        let world = sources::World {
-            origins: &origins,
-            vault: &vault,
-            environment: inputs,
-        };
+        let world = sources::World { origins: &origins, vault: &vault, environment: inputs };
         let sources = sources::build(merged.sources, world, &mut found);
         ConfigError::unless_empty(found.problems)?;
         Ok(Loaded {

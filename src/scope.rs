@@ -38,15 +38,10 @@ impl Scope {
     /// [`InvalidPattern`] names the first that is not of the form `owner/name`.
     pub fn parse<T: AsRef<str>>(patterns: &[T]) -> Result<Self, InvalidPattern> {
         let parse = |text: &T| {
-            Pattern::parse(text.as_ref()).ok_or_else(|| InvalidPattern {
-                pattern: text.as_ref().into(),
-            })
+            Pattern::parse(text.as_ref())
+                .ok_or_else(|| InvalidPattern { pattern: text.as_ref().into() })
         };
-        patterns
-            .iter()
-            .map(parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        patterns.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a delivery for this repository is in the scope.
@@ -71,10 +66,8 @@ impl Pattern {
         let plain = |c: char| !c.is_whitespace() && !c.is_control();
         let (owner, name) = text.split_once('/')?;
         let good = !owner.is_empty() && !name.is_empty() && !name.contains('/');
-        (good && text.len() <= 200 && text.chars().all(plain)).then(|| Self {
-            owner: owner.into(),
-            name: name.into(),
-        })
+        (good && text.len() <= 200 && text.chars().all(plain))
+            .then(|| Self { owner: owner.into(), name: name.into() })
     }
 }
 
@@ -120,9 +113,7 @@ fn after_first<'a>(piece: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
     if piece.is_empty() {
         return Some(text);
     }
-    let start = text
-        .windows(piece.len())
-        .position(|window| window.eq_ignore_ascii_case(piece))?;
+    let start = text.windows(piece.len()).position(|window| window.eq_ignore_ascii_case(piece))?;
     text.get(start + piece.len()..)
 }
 
@@ -180,16 +171,7 @@ mod tests {
 
     #[test]
     fn bad_patterns_are_named() {
-        for bad in [
-            "",
-            "acme",
-            "acme/",
-            "/x",
-            "a/b/c",
-            "a b/c",
-            "a/b\n",
-            &"a/".repeat(101),
-        ] {
+        for bad in ["", "acme", "acme/", "/x", "a/b/c", "a b/c", "a/b\n", &"a/".repeat(101)] {
             let error = Scope::parse(&["ok/ok", bad]).unwrap_err();
             assert_eq!(&*error.pattern, bad);
         }

@@ -51,10 +51,7 @@ mod tests {
 
     #[test]
     fn debug_shows_dots() {
-        assert_eq!(
-            format!("{:?}", Secret::new(b"hunter2".to_vec())),
-            "Secret(..)"
-        );
+        assert_eq!(format!("{:?}", Secret::new(b"hunter2".to_vec())), "Secret(..)");
     }
 
     #[test]

@@ -23,12 +23,7 @@ pub(super) fn check(merged: &Merged, origins: &Origins, found: &mut Findings) {
         "must be at least `http.max_header_bytes` plus",
         "http.max_body_bytes",
     );
-    unfit(
-        http.stop_timeout >= http.drain,
-        "http.stop_timeout",
-        "must be at least",
-        "http.drain",
-    );
+    unfit(http.stop_timeout >= http.drain, "http.stop_timeout", "must be at least", "http.drain");
     unfit(
         stream.max_age.is_zero() || stream.duplicate_window <= stream.max_age,
         "stream.duplicate_window",

@@ -210,11 +210,9 @@ impl Problem {
     ) -> Self {
         let key = KeyName::new(key);
         match unknown {
-            Unknown::Key => Self::UnknownKey {
-                origin,
-                key,
-                nearest: nearest.map(|near| KeyName::new(&near)),
-            },
+            Unknown::Key => {
+                Self::UnknownKey { origin, key, nearest: nearest.map(|near| KeyName::new(&near)) }
+            }
             Unknown::SourceName => Self::Unsound {
                 origin,
                 key,
@@ -242,9 +240,7 @@ impl Problem {
 
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+        Self { problems: vec![problem] }
     }
 }
 
@@ -313,9 +309,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = index + 1;
         let mut next = vec![left];
         for (other, above) in b.bytes().zip(row.iter().skip(1)) {
-            left = (diagonal + usize::from(byte != other))
-                .min(left + 1)
-                .min(above + 1);
+            left = (diagonal + usize::from(byte != other)).min(left + 1).min(above + 1);
             diagonal = *above;
             next.push(left);
         }
@@ -326,11 +320,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 fn printable(c: char) -> impl Iterator<Item = char> {
     // Quotes stay as they are: they stand in no quotes of ours.
-    let shown = if matches!(c, '"' | '\'') {
-        vec![c]
-    } else {
-        c.escape_debug().collect()
-    };
+    let shown = if matches!(c, '"' | '\'') { vec![c] } else { c.escape_debug().collect() };
     shown.into_iter()
 }
 
@@ -344,19 +334,10 @@ mod tests {
 
     #[test]
     fn long_and_odd_key_names_are_cut_and_escaped() {
-        assert_eq!(
-            KeyName::new("a.\u{1b}[31m\n").to_string(),
-            "a.\\u{1b}[31m\\n"
-        );
+        assert_eq!(KeyName::new("a.\u{1b}[31m\n").to_string(), "a.\\u{1b}[31m\\n");
         let long = "x".repeat(65);
-        assert_eq!(
-            KeyName::new(&long).to_string(),
-            format!("{}…", "x".repeat(64))
-        );
-        assert_eq!(
-            KeyName::new(&"a.".repeat(100)).to_string(),
-            "a.a.a.a.a.a.a.a"
-        );
+        assert_eq!(KeyName::new(&long).to_string(), format!("{}…", "x".repeat(64)));
+        assert_eq!(KeyName::new(&"a.".repeat(100)).to_string(), "a.a.a.a.a.a.a.a");
     }
 
     #[test]

@@ -25,19 +25,13 @@ pub(super) fn read(path: &Path, layers: &mut Layers) {
     let bytes = match contents(path) {
         Ok(bytes) => bytes,
         Err(fault) => {
-            layers.problems.push(Problem::File {
-                path: path.into(),
-                fault: fault.into(),
-            });
+            layers.problems.push(Problem::File { path: path.into(), fault: fault.into() });
             return;
         }
     };
     let lines = Lines::new(path, &bytes);
     let Ok(text) = std::str::from_utf8(&bytes) else {
-        let valid = bytes
-            .utf8_chunks()
-            .next()
-            .map_or(0, |chunk| chunk.valid().len());
+        let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
         layers.problems.push(Problem::Syntax {
             origin: lines.origin(valid),
             message: "the file is not UTF-8".into(),
@@ -81,13 +75,8 @@ struct Lines {
 
 impl Lines {
     fn new(path: &Path, bytes: &[u8]) -> Self {
-        let starts = memchr::memchr_iter(b'\n', bytes)
-            .map(|end| end + 1)
-            .collect();
-        Self {
-            path: Arc::new(path.into()),
-            starts,
-        }
+        let starts = memchr::memchr_iter(b'\n', bytes).map(|end| end + 1).collect();
+        Self { path: Arc::new(path.into()), starts }
     }
 
     fn origin(&self, offset: usize) -> Origin {
@@ -95,10 +84,7 @@ impl Lines {
     }
 
     fn at_line(&self, line: usize) -> Origin {
-        Origin::File {
-            path: Arc::clone(&self.path),
-            line,
-        }
+        Origin::File { path: Arc::clone(&self.path), line }
     }
 }
 
@@ -196,9 +182,7 @@ impl Walk<'_> {
         pattern: &str,
     ) {
         let origin = self.lines.origin(key.span().start);
-        let parent = path
-            .strip_suffix(key.get_ref().as_ref())
-            .unwrap_or_default();
+        let parent = path.strip_suffix(key.get_ref().as_ref()).unwrap_or_default();
         let known = nearest(key.get_ref(), keys::names_in(pattern));
         self.layers.problems.push(Problem::unknown(
             unknown,

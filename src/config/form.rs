@@ -62,10 +62,7 @@ pub(super) struct Fault {
 
 impl<T: Into<Cow<'static, str>>> From<T> for Fault {
     fn from(rule: T) -> Self {
-        Self {
-            item: None,
-            rule: rule.into(),
-        }
+        Self { item: None, rule: rule.into() }
     }
 }
 
@@ -79,11 +76,9 @@ impl Form {
                 self.integer(integer(number).ok_or_else(|| self.rule())?)?
             }
             (Self::Switch, DeValue::Boolean(on)) => (*on).into(),
-            (Self::List { check, empty }, DeValue::Array(items)) => list(
-                items.iter().map(|item| item.get_ref().as_str()),
-                *check,
-                *empty,
-            )?,
+            (Self::List { check, empty }, DeValue::Array(items)) => {
+                list(items.iter().map(|item| item.get_ref().as_str()), *check, *empty)?
+            }
             (
                 Self::Address | Self::Duration { .. } | Self::OneOf(_) | Self::Path | Self::Text(_),
                 DeValue::String(text),
@@ -104,11 +99,9 @@ impl Form {
                 _ => return Err(self.rule().into()),
             },
             Self::List { empty, .. } if text.is_empty() && *empty => ValueKind::Array(Vec::new()),
-            Self::List { check, empty } => list(
-                text.split(',').map(|item| Some(item.trim())),
-                *check,
-                *empty,
-            )?,
+            Self::List { check, empty } => {
+                list(text.split(',').map(|item| Some(item.trim())), *check, *empty)?
+            }
             Self::Tables => return Err(self.rule().into()),
             Self::Address | Self::Duration { .. } | Self::OneOf(_) | Self::Path | Self::Text(_) => {
                 self.word(text)?
@@ -197,10 +190,7 @@ fn integer(number: &DeInteger<'_>) -> Option<u64> {
 fn digits(text: &str) -> Option<u64> {
     let groups: Vec<_> = text.split('_').collect();
     let digits = |group: &&str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
-    groups
-        .iter()
-        .all(digits)
-        .then(|| groups.concat().parse().ok())?
+    groups.iter().all(digits).then(|| groups.concat().parse().ok())?
 }
 
 fn list<'a>(
@@ -210,10 +200,7 @@ fn list<'a>(
 ) -> Result<ValueKind, Fault> {
     let mut taken = Vec::new();
     for (index, item) in items.enumerate() {
-        let at = |rule| Fault {
-            item: Some(index + 1),
-            rule: Cow::Borrowed(rule),
-        };
+        let at = |rule| Fault { item: Some(index + 1), rule: Cow::Borrowed(rule) };
         let item = item.ok_or_else(|| at("must be text, in quotes"))?;
         check(item).map_err(at)?;
         taken.push(Value::new(None, item));
@@ -232,17 +219,7 @@ mod tests {
     fn digits_are_read_as_toml_writes_them() {
         assert_eq!(digits("33_554_432"), Some(33_554_432));
         assert_eq!(digits("0"), Some(0));
-        for bad in [
-            "",
-            "_1",
-            "1_",
-            "1__0",
-            "+1",
-            "-1",
-            " 1",
-            "1e3",
-            "99999999999999999999",
-        ] {
+        for bad in ["", "_1", "1_", "1__0", "+1", "-1", " 1", "1e3", "99999999999999999999"] {
             assert_eq!(digits(bad), None, "{bad:?}");
         }
     }

@@ -50,8 +50,7 @@ impl Inputs {
     #[must_use]
     pub fn with_env(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         for (name, value) in variables {
-            self.environment
-                .insert(name, Zeroizing::new(value.into_encoded_bytes()));
+            self.environment.insert(name, Zeroizing::new(value.into_encoded_bytes()));
         }
         self
     }
@@ -73,10 +72,7 @@ impl Inputs {
         let setting = argument
             .split_once('=')
             .map(|(key, value)| (key.trim().into(), Zeroizing::new(value.to_owned())));
-        self.flags.push(Flag {
-            name: "--set".into(),
-            setting,
-        });
+        self.flags.push(Flag { name: "--set".into(), setting });
         self
     }
 
@@ -86,9 +82,7 @@ impl Inputs {
 
     /// The exact bytes of a variable.
     pub(super) fn variable(&self, name: &str) -> Option<&[u8]> {
-        self.environment
-            .get(OsStr::new(name))
-            .map(|value| value.as_slice())
+        self.environment.get(OsStr::new(name)).map(|value| value.as_slice())
     }
 
     pub(super) fn read_environment(&self, layers: &mut Layers) {
@@ -99,9 +93,7 @@ impl Inputs {
             let Some(levels) = levels(&variable) else {
                 continue;
             };
-            let origin = Origin::Env {
-                name: (&*variable).into(),
-            };
+            let origin = Origin::Env { name: (&*variable).into() };
             let path = levels.join(".");
             if let Some(first) = seen.insert(path.clone(), origin.clone()) {
                 layers.problems.push(Problem::Duplicate {
@@ -128,9 +120,7 @@ impl Inputs {
                 Some((key, value)) => {
                     set(layers, key, value, Origin::Flag { name: name.clone() });
                 }
-                None => layers
-                    .problems
-                    .push(Problem::NoEquals { flag: name.clone() }),
+                None => layers.problems.push(Problem::NoEquals { flag: name.clone() }),
             }
         }
     }
@@ -138,9 +128,7 @@ impl Inputs {
 
 impl fmt::Debug for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inputs")
-            .field("file", &self.file)
-            .finish_non_exhaustive()
+        f.debug_struct("Inputs").field("file", &self.file).finish_non_exhaustive()
     }
 }
 
@@ -156,9 +144,7 @@ fn set(layers: &mut Layers, path: &str, value: &str, origin: Origin) {
     let row = match find(path) {
         Ok(row) => row,
         Err((unknown, nearest)) => {
-            layers
-                .problems
-                .push(Problem::unknown(unknown, origin, path, nearest));
+            layers.problems.push(Problem::unknown(unknown, origin, path, nearest));
             return;
         }
     };

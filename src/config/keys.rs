@@ -103,58 +103,31 @@ const fn integer(min: u64, max: u64) -> Form {
 }
 
 const fn millis(min: u64, max: u64) -> Form {
-    Form::Duration {
-        min: Duration::from_millis(min),
-        max: Duration::from_millis(max),
-        zero: false,
-    }
+    Form::Duration { min: Duration::from_millis(min), max: Duration::from_millis(max), zero: false }
 }
 
-const REPOSITORIES: Form = Form::List {
-    check: checks::repository_pattern,
-    empty: true,
-};
+const REPOSITORIES: Form = Form::List { check: checks::repository_pattern, empty: true };
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 const CENTURY: u64 = 36_525 * DAY;
 const GIB: u64 = 1 << 30;
 
 static KEYS: &[Key] = &[
-    key(
-        "http.listen",
-        Form::Address,
-        "Address and port of the webhook listener.",
-    ),
-    key(
-        "http.max_body_bytes",
-        integer(1_024, GIB),
-        "Largest body; a larger one is answered 413.",
-    ),
+    key("http.listen", Form::Address, "Address and port of the webhook listener."),
+    key("http.max_body_bytes", integer(1_024, GIB), "Largest body; a larger one is answered 413."),
     key(
         "http.max_header_bytes",
         integer(8_192, 1_048_576),
         "Largest request line and headers; more is answered 431.",
     ),
-    key(
-        "http.header_timeout",
-        millis(100, HOUR),
-        "How long the headers of a request may take.",
-    ),
-    key(
-        "http.body_timeout",
-        millis(100, HOUR),
-        "How long the body may take after the headers.",
-    ),
+    key("http.header_timeout", millis(100, HOUR), "How long the headers of a request may take."),
+    key("http.body_timeout", millis(100, HOUR), "How long the body may take after the headers."),
     key(
         "http.idle_timeout",
         millis(1_000, DAY),
         "How long a connection may wait for its next request.",
     ),
-    key(
-        "http.max_connections",
-        integer(1, 1_000_000),
-        "Connections at once, in all.",
-    ),
+    key("http.max_connections", integer(1, 1_000_000), "Connections at once, in all."),
     key(
         "http.max_connections_per_client",
         integer(1, 1_000_000),
@@ -165,16 +138,8 @@ static KEYS: &[Key] = &[
         integer(1, 1_024 * GIB),
         "Unauthenticated bytes in memory at once, in all.",
     ),
-    key(
-        "http.drain",
-        millis(0, HOUR),
-        "How long a stop still serves open connections.",
-    ),
-    key(
-        "http.stop_timeout",
-        millis(100, HOUR),
-        "How long a stop may take in all.",
-    ),
+    key("http.drain", millis(0, HOUR), "How long a stop still serves open connections."),
+    key("http.stop_timeout", millis(100, HOUR), "How long a stop may take in all."),
     key(
         "admin.listen",
         Form::Address,
@@ -182,10 +147,7 @@ static KEYS: &[Key] = &[
     ),
     key(
         "nats.servers",
-        Form::List {
-            check: checks::server,
-            empty: false,
-        },
+        Form::List { check: checks::server, empty: false },
         "URLs of servers of one cluster, nats:// or tls://.",
     ),
     key(
@@ -198,21 +160,13 @@ static KEYS: &[Key] = &[
         millis(100, 1_500),
         "How long to wait for JetStream before answering 503.",
     ),
-    key(
-        "stream.name",
-        Form::Text(checks::stream_name),
-        "Name of the stream.",
-    ),
+    key("stream.name", Form::Text(checks::stream_name), "Name of the stream."),
     key(
         "stream.subject_prefix",
         Form::Text(checks::subject_prefix),
         "First tokens of every subject.",
     ),
-    key(
-        "stream.manage",
-        Form::Switch,
-        "Create the stream and keep it as configured.",
-    ),
+    key("stream.manage", Form::Switch, "Create the stream and keep it as configured."),
     key(
         "stream.max_age",
         Form::Duration {
@@ -233,11 +187,7 @@ static KEYS: &[Key] = &[
         "What a full stream drops: old events, or new ones.",
     ),
     key("stream.replicas", integer(1, 5), "Copies in the cluster."),
-    key(
-        "stream.max_bytes",
-        integer(1, NO_MAX),
-        "Largest size of the stream; unlimited if absent.",
-    ),
+    key("stream.max_bytes", integer(1, NO_MAX), "Largest size of the stream; unlimited if absent."),
     key(
         "log.format",
         Form::OneOf(|| vec!["auto", "human", "json"]),
@@ -248,11 +198,7 @@ static KEYS: &[Key] = &[
         Form::Text(checks::log_filter),
         "What is logged, as tracing's EnvFilter reads it.",
     ),
-    key(
-        "sources.<name>.kind",
-        Form::OneOf(checks::kinds),
-        "The kind of forge.",
-    ),
+    key("sources.<name>.kind", Form::OneOf(checks::kinds), "The kind of forge."),
     key(
         "sources.<name>.secret_file",
         Form::Path,
@@ -263,26 +209,14 @@ static KEYS: &[Key] = &[
         Form::Text(checks::variable),
         "Environment variable that holds it instead.",
     ),
-    key(
-        "sources.<name>.secret",
-        Form::Secret,
-        "The secret itself; better in a file of its own.",
-    ),
-    key(
-        "sources.<name>.secrets",
-        Form::Tables,
-        "Further secrets, all valid at once.",
-    ),
+    key("sources.<name>.secret", Form::Secret, "The secret itself; better in a file of its own."),
+    key("sources.<name>.secrets", Form::Tables, "Further secrets, all valid at once."),
     key(
         "sources.<name>.secrets[].id",
         Form::Text(checks::secret_id),
         "Name of the secret; events tell it.",
     ),
-    key(
-        "sources.<name>.secrets[].file",
-        Form::Path,
-        "File that holds it.",
-    ),
+    key("sources.<name>.secrets[].file", Form::Path, "File that holds it."),
     key(
         "sources.<name>.secrets[].env",
         Form::Text(checks::variable),
@@ -318,26 +252,14 @@ static KEYS: &[Key] = &[
         Form::Secret,
         "The header itself; better in a file of its own.",
     ),
-    key(
-        "sources.<name>.accept_get",
-        Form::Switch,
-        "Also take deliveries by GET.",
-    ),
+    key("sources.<name>.accept_get", Form::Switch, "Also take deliveries by GET."),
     key(
         "sources.<name>.dedup",
         Form::OneOf(|| vec!["delivery", "digest"]),
         "What makes two deliveries the same.",
     ),
-    key(
-        "sources.<name>.danger_accept_unsigned",
-        Form::Switch,
-        "Publish what nobody signed.",
-    ),
-    key(
-        "sources.<name>.danger_short_secret",
-        Form::Switch,
-        "Allow secrets under 16 bytes.",
-    ),
+    key("sources.<name>.danger_accept_unsigned", Form::Switch, "Publish what nobody signed."),
+    key("sources.<name>.danger_short_secret", Form::Switch, "Allow secrets under 16 bytes."),
 ];
 
 #[cfg(test)]
@@ -385,17 +307,8 @@ mod tests {
             .collect();
         let all = DeTable::parse(&uncommented).unwrap();
         for key in KEYS {
-            assert!(
-                holds_path(all.get_ref(), key.path),
-                "{} is not in default.toml",
-                key.path
-            );
-            assert!(
-                text.contains(&format!("# {}", key.doc)),
-                "{}: {}",
-                key.path,
-                key.doc
-            );
+            assert!(holds_path(all.get_ref(), key.path), "{} is not in default.toml", key.path);
+            assert!(text.contains(&format!("# {}", key.doc)), "{}: {}", key.path, key.doc);
         }
     }
 }

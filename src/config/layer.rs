@@ -171,10 +171,7 @@ impl Layers {
 
     /// Notes where a table comes from, unless a lower layer has it already.
     pub(super) fn note_if_new(&mut self, key: &str, origin: &Origin) {
-        self.origins
-            .0
-            .entry(key.into())
-            .or_insert_with(|| origin.clone());
+        self.origins.0.entry(key.into()).or_insert_with(|| origin.clone());
     }
 
     /// Merges the layers, which must be sound.

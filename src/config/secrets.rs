@@ -59,20 +59,14 @@ pub(super) fn read<'a>(
     let secret = match (given.inline.0, given.file.0, given.env.0) {
         (Some(ticket), _, _) => {
             warn_inline(&origin, key, &given.file.1, found);
-            world
-                .vault
-                .secret(ticket)
-                .cloned()
-                .ok_or_else(|| Fault::from("is lost"))
+            world.vault.secret(ticket).cloned().ok_or_else(|| Fault::from("is lost"))
         }
         (_, Some(path), _) => in_file(&resolve(path, &origin)).map(|(secret, path)| {
-            found
-                .warnings
-                .extend(path.map(|path| Warning::WorldReadable {
-                    origin: origin.clone(),
-                    key: KeyName::new(key),
-                    path,
-                }));
+            found.warnings.extend(path.map(|path| Warning::WorldReadable {
+                origin: origin.clone(),
+                key: KeyName::new(key),
+                path,
+            }));
             secret
         }),
         (_, _, name) => name
@@ -106,10 +100,7 @@ struct Fault {
 
 impl From<&'static str> for Fault {
     fn from(text: &'static str) -> Self {
-        Self {
-            path: None,
-            text: text.into(),
-        }
+        Self { path: None, text: text.into() }
     }
 }
 
@@ -117,16 +108,10 @@ fn warn_inline(origin: &Origin, key: &str, instead: &str, found: &mut Findings) 
     let (key, instead) = (KeyName::new(key), KeyName::new(instead));
     let origin = origin.clone();
     match origin {
-        Origin::File { .. } => found.warnings.push(Warning::InlineSecret {
-            origin,
-            key,
-            instead,
-        }),
-        Origin::Flag { .. } => found.warnings.push(Warning::SecretOnCommandLine {
-            origin,
-            key,
-            instead,
-        }),
+        Origin::File { .. } => found.warnings.push(Warning::InlineSecret { origin, key, instead }),
+        Origin::Flag { .. } => {
+            found.warnings.push(Warning::SecretOnCommandLine { origin, key, instead })
+        }
         Origin::Default | Origin::Env { .. } => {}
     }
 }
@@ -141,10 +126,7 @@ fn resolve(path: &Path, origin: &Origin) -> PathBuf {
 
 /// The secret in the file at `path`, and the path if every user can read it.
 fn in_file(path: &Path) -> Result<(Secret, Option<PathBuf>), Fault> {
-    let fault = |text: Cow<'static, str>| Fault {
-        path: Some(path.into()),
-        text,
-    };
+    let fault = |text: Cow<'static, str>| Fault { path: Some(path.into()), text };
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => fault("may not be read; check owner and mode".into()),
         kind => fault(format!("cannot be read: {kind}").into()),
@@ -162,9 +144,7 @@ fn in_file(path: &Path) -> Result<(Secret, Option<PathBuf>), Fault> {
     // Room for all of it at once: a buffer that grows would leave pieces of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST + 3));
     let limit = u64::try_from(LARGEST + 3).unwrap_or(u64::MAX);
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(failed)?;
+    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
     let secret = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let secret = match secret.len() {
         length if length < bytes.len() => secret.strip_suffix(b"\r").unwrap_or(secret),

@@ -151,26 +151,19 @@ impl Default for Http {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
-        }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)) }
     }
 }
 
 impl Default for Nats {
     fn default() -> Self {
-        Self {
-            servers: vec!["nats://127.0.0.1:4222".into()],
-            name: "forgewire".into(),
-        }
+        Self { servers: vec!["nats://127.0.0.1:4222".into()], name: "forgewire".into() }
     }
 }
 
 impl Default for Publish {
     fn default() -> Self {
-        Self {
-            ack_timeout: Duration::from_secs(1),
-        }
+        Self { ack_timeout: Duration::from_secs(1) }
     }
 }
 
@@ -191,10 +184,7 @@ impl Default for Stream {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Auto,
-            filter: "info".into(),
-        }
+        Self { format: LogFormat::Auto, filter: "info".into() }
     }
 }
 

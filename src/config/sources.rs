@@ -149,17 +149,10 @@ impl Builder<'_> {
             env: (raw.secret_env.as_deref(), self.key(".secret_env")),
         };
         if first.is_empty() && raw.secrets.is_empty() && !raw.danger_accept_unsigned {
-            self.unsound(
-                "",
-                "needs a secret: set `secret_file`, `secret_env` or `secrets`",
-            );
+            self.unsound("", "needs a secret: set `secret_file`, `secret_env` or `secrets`");
         }
         if let Some((secret, key)) = self.secret(&first, raw.danger_short_secret) {
-            let secret = NamedSecret {
-                id: "default".into(),
-                secret,
-                repositories: None,
-            };
+            let secret = NamedSecret { id: "default".into(), secret, repositories: None };
             secrets.push((secret, key.to_owned()));
         }
         for (index, item) in raw.secrets.iter().enumerate() {
@@ -214,14 +207,8 @@ impl Builder<'_> {
     fn authorization(&mut self, raw: &RawSource) -> Option<Secret> {
         let given = Given {
             inline: (raw.authorization, self.key(".authorization")),
-            file: (
-                raw.authorization_file.as_deref(),
-                self.key(".authorization_file"),
-            ),
-            env: (
-                raw.authorization_env.as_deref(),
-                self.key(".authorization_env"),
-            ),
+            file: (raw.authorization_file.as_deref(), self.key(".authorization_file")),
+            env: (raw.authorization_env.as_deref(), self.key(".authorization_env")),
         };
         let (secret, key) = secrets::read(&given, self.world, self.found)?;
         let bytes = secret.expose();

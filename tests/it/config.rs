@@ -36,9 +36,7 @@ impl Place {
 
     /// A message without the name of this directory.
     fn plain(&self, message: &impl ToString) -> String {
-        message
-            .to_string()
-            .replace(&format!("{}/", self.0.path().display()), "")
+        message.to_string().replace(&format!("{}/", self.0.path().display()), "")
     }
 
     fn error(&self) -> String {
@@ -51,10 +49,7 @@ fn toml_error(toml: &str) -> String {
 }
 
 fn env(variables: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-    variables
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+    variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 fn load_env(variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
@@ -66,9 +61,7 @@ fn env_error(variables: &[(&str, &str)]) -> String {
 }
 
 fn set_error(argument: &str) -> String {
-    Config::load(&Inputs::new().with_set(argument))
-        .unwrap_err()
-        .to_string()
+    Config::load(&Inputs::new().with_set(argument)).unwrap_err().to_string()
 }
 
 fn secret<'a>(loaded: &'a Loaded, source: &str) -> &'a [u8] {
@@ -103,17 +96,8 @@ fn default_toml_is_what_the_code_defaults_to() {
 fn example_toml_is_a_sound_deployment() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/example.toml");
     let place = Place::new(fs::read(example).unwrap());
-    for name in [
-        "gitea",
-        "gitea-2026-11",
-        "gitea-contractor",
-        "gitea-research",
-        "forgejo",
-    ] {
-        place.write(
-            &format!("secrets/{name}"),
-            format!("{name}-0123456789abcdef\n"),
-        );
+    for name in ["gitea", "gitea-2026-11", "gitea-contractor", "gitea-research", "forgejo"] {
+        place.write(&format!("secrets/{name}"), format!("{name}-0123456789abcdef\n"));
     }
     place.write("secrets/forgejo-authorization", "Bearer abc\n");
     let Loaded { config, warnings } = Config::load(&place.inputs()).unwrap();
@@ -124,19 +108,13 @@ fn example_toml_is_a_sound_deployment() {
     let gitea = &config.sources[&SourceName::new("gitea").unwrap()];
     let ids: Vec<_> = gitea.secrets.iter().map(|secret| &*secret.id).collect();
     assert_eq!(ids, ["default", "2026-11", "contractor"]);
-    assert_eq!(
-        gitea.secrets[1].secret.expose(),
-        b"gitea-2026-11-0123456789abcdef"
-    );
+    assert_eq!(gitea.secrets[1].secret.expose(), b"gitea-2026-11-0123456789abcdef");
     let contractor = gitea.secrets[2].repositories.as_ref().unwrap();
     assert!(contractor.allows(Some("Acme"), Some("site-2")));
     assert!(!contractor.allows(Some("acme"), Some("widgets")));
     let forgejo = &config.sources[&SourceName::new("forgejo").unwrap()];
     assert_eq!(forgejo.dedup, Dedup::Digest);
-    assert_eq!(
-        forgejo.authorization.as_ref().unwrap().expose(),
-        b"Bearer abc"
-    );
+    assert_eq!(forgejo.authorization.as_ref().unwrap().expose(), b"Bearer abc");
 }
 
 #[test]
@@ -144,10 +122,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
     let place = Place::new("[stream]\nname = \"FILE\"\nreplicas = 2\nmax_age = \"7d\"\n");
     let inputs = place
         .inputs()
-        .with_env(env(&[
-            ("FORGEWIRE_STREAM__NAME", "ENV"),
-            ("FORGEWIRE_STREAM__REPLICAS", "3"),
-        ]))
+        .with_env(env(&[("FORGEWIRE_STREAM__NAME", "ENV"), ("FORGEWIRE_STREAM__REPLICAS", "3")]))
         .with_set("stream.name=FLAG")
         .with_flag("log.format", "human", "--log-format");
     let config = Config::load(&inputs).unwrap().config;
@@ -161,10 +136,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
         config.origin("stream.replicas").to_string(),
         "environment variable FORGEWIRE_STREAM__REPLICAS"
     );
-    assert!(matches!(
-        config.origin("stream.max_age"),
-        Origin::File { line: 4, .. }
-    ));
+    assert!(matches!(config.origin("stream.max_age"), Origin::File { line: 4, .. }));
     assert_eq!(config.origin("stream.discard"), Origin::Default);
     assert!(config.was_named("stream.max_age"));
     assert!(!config.was_named("stream.discard"));
@@ -197,21 +169,12 @@ fn names_with_dashes_survive_the_merge() {
     place.write("s", "0123456789abcdef");
     let inputs = place
         .inputs()
-        .with_env(env(&[(
-            "FORGEWIRE_SOURCES__MY-GITEA_2__ACCEPT_GET",
-            "true",
-        )]))
+        .with_env(env(&[("FORGEWIRE_SOURCES__MY-GITEA_2__ACCEPT_GET", "true")]))
         .with_set("sources.my-gitea_2.repositories=acme/*,x/y");
     let config = Config::load(&inputs).unwrap().config;
     let source = &config.sources[&SourceName::new("my-gitea_2").unwrap()];
     assert!(source.accept_get);
-    assert!(
-        source
-            .repositories
-            .as_ref()
-            .unwrap()
-            .allows(Some("x"), Some("y"))
-    );
+    assert!(source.repositories.as_ref().unwrap().allows(Some("x"), Some("y")));
 }
 
 #[test]
@@ -282,10 +245,7 @@ fn a_secret_is_exactly_the_text_of_the_flag() {
             .with_set("sources.gitea.kind=gitea")
             .with_set("sources.gitea.danger_short_secret=true")
             .with_set(&format!("sources.gitea.secret={text}"));
-        assert_eq!(
-            secret(&Config::load(&inputs).unwrap(), "gitea"),
-            text.as_bytes()
-        );
+        assert_eq!(secret(&Config::load(&inputs).unwrap(), "gitea"), text.as_bytes());
     }
 }
 
@@ -302,10 +262,7 @@ fn a_secret_file_loses_one_newline_and_nothing_else() {
     ] {
         let place = Place::new(GOOD);
         place.write("s", content);
-        assert_eq!(
-            secret(&Config::load(&place.inputs()).unwrap(), "gitea"),
-            expected
-        );
+        assert_eq!(secret(&Config::load(&place.inputs()).unwrap(), "gitea"), expected);
     }
 }
 
@@ -330,10 +287,7 @@ fn unwise_secrets_are_warned_about() {
     fs::set_permissions(place.0.path().join("s"), fs::Permissions::from_mode(0o644)).unwrap();
     let inputs = place.inputs().with_set("sources.c.secret=0123456789abcdef");
     let warnings = Config::load(&inputs).unwrap().warnings;
-    let lines: Vec<_> = warnings
-        .iter()
-        .map(|warning| place.plain(warning))
-        .collect();
+    let lines: Vec<_> = warnings.iter().map(|warning| place.plain(warning)).collect();
     assert_snapshot!(lines.join("\n"), @r#"
     forgewire.toml:3: `sources.a.secret` holds a secret in plain text; put it in a file and name that by `sources.a.secret_file`
     forgewire.toml:5: `sources.a.secrets[1].text` holds a secret in plain text; put it in a file and name that by `sources.a.secrets[1].file`
@@ -401,10 +355,8 @@ fn secrets_of_a_source_must_be_told_apart() {
 fn a_secret_given_another_way_by_a_higher_layer_is_a_conflict() {
     let place = Place::new(GOOD);
     place.write("s", "0123456789abcdef");
-    let inputs = place.inputs().with_env(env(&[(
-        "FORGEWIRE_SOURCES__GITEA__SECRET",
-        "0123456789abcdef",
-    )]));
+    let inputs =
+        place.inputs().with_env(env(&[("FORGEWIRE_SOURCES__GITEA__SECRET", "0123456789abcdef")]));
     let error = Config::load(&inputs).unwrap_err();
     assert_snapshot!(place.plain(&error), @"environment variable FORGEWIRE_SOURCES__GITEA__SECRET: `sources.gitea.secret` and `sources.gitea.secret_file` (forgewire.toml:3) exclude each other: keep one");
 }
@@ -667,19 +619,12 @@ fn a_secret_under_any_key_is_in_no_error() {
 #[test]
 fn a_secret_in_an_item_is_in_no_error() {
     for item in ["id", "file", "env", "text", "repositories", "fil"] {
-        for value in [
-            format!("\"{MARKER}\""),
-            format!("[\"{MARKER}\"]"),
-            MARKER.into(),
-        ] {
+        for value in [format!("\"{MARKER}\""), format!("[\"{MARKER}\"]"), MARKER.into()] {
             let toml =
                 format!("[sources.a]\nkind = \"gitea\"\nsecrets = [{{ {item} = {value} }}]\n");
             let place = Place::new(toml);
             let result = Config::load(&place.inputs());
-            assert!(
-                result.is_err() && keeps_quiet(&result),
-                "{item}: {result:?}"
-            );
+            assert!(result.is_err() && keeps_quiet(&result), "{item}: {result:?}");
         }
     }
 }

@@ -26,10 +26,7 @@ pub(super) fn problems(text: &str, lines: &Lines, errors: &[Error]) -> Vec<Probl
                 let name = text.get(span.clone()).unwrap_or_default();
                 duplicate(text, lines, origin, name)
             }
-            message => Problem::Syntax {
-                origin,
-                message: message.into(),
-            },
+            message => Problem::Syntax { origin, message: message.into() },
         });
     }
     problems
@@ -43,13 +40,9 @@ fn duplicate(text: &str, lines: &Lines, origin: Origin, name: &str) -> Problem {
         let first = before().find(|(_, line)| self::header(line).as_ref() == Some(&path));
         (path.join("."), first)
     } else {
-        let section = before()
-            .filter(|(_, line)| self::header(line).is_some())
-            .last();
+        let section = before().filter(|(_, line)| self::header(line).is_some()).last();
         let start = section.as_ref().map_or(0, |(index, _)| index + 1);
-        let mut path = section
-            .and_then(|(_, line)| self::header(line))
-            .unwrap_or_default();
+        let mut path = section.and_then(|(_, line)| self::header(line)).unwrap_or_default();
         let first = before().skip(start).find(|(_, line)| assigns(line, name));
         path.push(name.trim_matches(['"', '\'']).into());
         (path.join("."), first)

@@ -15,9 +15,7 @@ fn holds(good: bool, rule: &'static str) -> Result<(), &'static str> {
 }
 
 pub(in crate::config) fn repository_pattern(text: &str) -> Result<(), &'static str> {
-    Scope::parse(&[text])
-        .map(drop)
-        .map_err(|_rule| PATTERN_RULE)
+    Scope::parse(&[text]).map(drop).map_err(|_rule| PATTERN_RULE)
 }
 
 pub(in crate::config) fn server(text: &str) -> Result<(), &'static str> {
@@ -57,20 +55,14 @@ pub(in crate::config) fn subject_prefix(text: &str) -> Result<(), &'static str> 
 
 pub(in crate::config) fn log_filter(text: &str) -> Result<(), &'static str> {
     let good = text.len() <= 4_096 && EnvFilter::try_new(text).is_ok();
-    holds(
-        good,
-        "must be filter directives such as info,forgewire=debug",
-    )
+    holds(good, "must be filter directives such as info,forgewire=debug")
 }
 
 pub(in crate::config) fn variable(text: &str) -> Result<(), &'static str> {
     let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let good =
         word && (1..=256).contains(&text.len()) && !text.starts_with(|c: char| c.is_ascii_digit());
-    holds(
-        good,
-        "must be the name of an environment variable (A-Z a-z 0-9 _)",
-    )
+    holds(good, "must be the name of an environment variable (A-Z a-z 0-9 _)")
 }
 
 pub(in crate::config) fn secret_id(text: &str) -> Result<(), &'static str> {
@@ -87,12 +79,7 @@ mod tests {
 
     #[test]
     fn urls_of_servers_are_told_from_other_texts() {
-        for good in [
-            "nats://n1:4222",
-            "tls://n1",
-            "nats://[::1]:4222",
-            "nats://10.0.0.1/",
-        ] {
+        for good in ["nats://n1:4222", "tls://n1", "nats://[::1]:4222", "nats://10.0.0.1/"] {
             assert_eq!(server(good), Ok(()), "{good}");
         }
         for bad in [
