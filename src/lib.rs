@@ -22,6 +22,8 @@ pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod delivery;
 #[cfg(feature = "daemon")]
+pub mod dev_state;
+#[cfg(feature = "daemon")]
 pub mod facts;
 #[cfg(feature = "daemon")]
 pub mod form;
