@@ -1,0 +1,159 @@
+//! The command line, and the scenarios that it chooses from.
+//!
+//! In: arguments. Out: [`Options`], and per scenario a [`Workload`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use serde::{Serialize, Serializer};
+
+/// Measures forgewire beside a frozen yardstick, in one run on one machine.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "throughput")]
+pub(crate) struct Options {
+    /// Open connections of the scenario `storm`
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=900))]
+    pub(crate) connections: u16,
+    /// Bytes of one body in the scenarios `storm`, `single` and `serial`
+    #[arg(long, default_value_t = 9011, value_parser = clap::value_parser!(u32).range(1..=33_554_432))]
+    pub(crate) bytes: u32,
+    /// Different repositories of all scenarios but `single`
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) repositories: u32,
+    /// Measured seconds of a round of `storm`; the other scenarios take half of it
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) seconds: u32,
+    /// Rounds of `storm` per server; the other scenarios take at most three
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Scenarios to run, in this order [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) scenario: Vec<Scenario>,
+    /// Measure one server alone
+    #[arg(long, value_enum, conflicts_with = "self_test")]
+    pub(crate) only: Option<Only>,
+    /// Measure the yardstick against itself: what differs then is noise
+    #[arg(long)]
+    pub(crate) self_test: bool,
+    /// Also write every figure of every round to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The NATS server to run
+    #[arg(long, value_name = "PROGRAM", default_value = "nats-server")]
+    pub(crate) nats_server: PathBuf,
+    /// TOML that is appended to forgewire's configuration
+    #[arg(long, value_name = "TOML", default_value = "")]
+    pub(crate) extra_config: String,
+    /// What `cargo bench` adds to every command line
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// A server that can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum Only {
+    Forgewire,
+    Yardstick,
+}
+
+/// A kind of load.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Scenario {
+    /// Many connections and repositories: the figure that is promised
+    Storm,
+    /// As `storm`, all deliveries for one repository
+    Single,
+    /// One connection: latency without queueing
+    Serial,
+    /// 100 connections, bodies of 20 KiB
+    Large,
+    /// 512 connections, bodies of 2 KiB
+    Many,
+}
+
+impl Scenario {
+    /// As it is written after `--scenario`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Storm => "storm",
+            Self::Single => "single",
+            Self::Serial => "serial",
+            Self::Large => "large",
+            Self::Many => "many",
+        }
+    }
+}
+
+/// One scenario in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Workload {
+    pub(crate) scenario: Scenario,
+    pub(crate) connections: usize,
+    pub(crate) body_bytes: usize,
+    pub(crate) repositories: usize,
+    pub(crate) rounds: u32,
+    #[serde(rename = "warm_up_seconds", serialize_with = "seconds")]
+    pub(crate) warm_up: Duration,
+    #[serde(rename = "measured_seconds", serialize_with = "seconds")]
+    pub(crate) measured: Duration,
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+impl Options {
+    /// The chosen scenarios, in order.
+    pub(crate) fn workloads(&self) -> Vec<Workload> {
+        let chosen = if self.scenario.is_empty() {
+            Scenario::value_variants()
+        } else {
+            &self.scenario
+        };
+        chosen
+            .iter()
+            .map(|scenario| self.workload(*scenario))
+            .collect()
+    }
+
+    fn workload(&self, scenario: Scenario) -> Workload {
+        let main = Workload {
+            scenario,
+            connections: usize::from(self.connections),
+            body_bytes: self.bytes as usize,
+            repositories: self.repositories as usize,
+            rounds: self.rounds,
+            warm_up: Duration::from_secs(1),
+            measured: Duration::from_secs(self.seconds.into()),
+        };
+        let short = Workload {
+            rounds: self.rounds.min(3),
+            warm_up: main.warm_up / 2,
+            measured: main.measured / 2,
+            ..main.clone()
+        };
+        match scenario {
+            Scenario::Storm => main,
+            Scenario::Single => Workload {
+                repositories: 1,
+                ..short
+            },
+            Scenario::Serial => Workload {
+                connections: 1,
+                ..short
+            },
+            Scenario::Large => Workload {
+                connections: 100,
+                body_bytes: 20 * 1024,
+                ..short
+            },
+            Scenario::Many => Workload {
+                connections: 512,
+                body_bytes: 2 * 1024,
+                ..short
+            },
+        }
+    }
+}

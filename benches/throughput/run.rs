@@ -1,0 +1,237 @@
+//! A whole run: servers up, rounds in turn, every round checked against the stream.
+//!
+//! In: [`Options`]. Out: [`Results`], with every figure of every round and with what broke.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+
+use crate::figures::{Ratio, Round, Summary, Verdict, verdicts};
+use crate::load::Plan;
+use crate::machine::Machine;
+use crate::options::{Only, Options, Scenario, Workload};
+use crate::process::{self, Memory};
+use crate::servers::{Nats, SECRET, Server};
+
+/// First argument that makes this executable the load generator.
+pub(crate) const LOAD: &str = "load";
+
+/// Everything that a run found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    pub(crate) machine: Machine,
+    pub(crate) extra_config: String,
+    pub(crate) servers: Vec<ServerFacts>,
+    pub(crate) scenarios: Vec<ScenarioResult>,
+    pub(crate) verdicts: Vec<Verdict>,
+    /// What broke: not slow, but wrong.
+    pub(crate) problems: Vec<String>,
+}
+
+/// What one server showed over the whole run.
+#[derive(Debug, Serialize)]
+pub(crate) struct ServerFacts {
+    pub(crate) name: &'static str,
+    pub(crate) ready_ms: f64,
+    pub(crate) idle: Memory,
+    pub(crate) end: Memory,
+}
+
+/// One scenario; the measurements stand in the order of the servers.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScenarioResult {
+    pub(crate) workload: Workload,
+    pub(crate) measurements: Vec<Measurement>,
+    /// The last server's medians as parts of the first one's.
+    pub(crate) ratio: Option<Ratio>,
+}
+
+/// One server in one scenario.
+#[derive(Debug, Serialize)]
+pub(crate) struct Measurement {
+    pub(crate) server: &'static str,
+    pub(crate) summary: Option<Summary>,
+    /// After the last round; the peak is that of the whole life of the process.
+    pub(crate) memory: Memory,
+    pub(crate) rounds: Vec<Round>,
+}
+
+/// Runs all that `options` ask for. `progress` gets a line per round.
+///
+/// # Errors
+///
+/// When the servers do not start. What breaks later is among the problems of the results.
+pub(crate) async fn run(options: &Options, progress: fn(&str)) -> Result<Results> {
+    // Beside the build: a real disk, where the temporary directory may be memory.
+    let directory = tempfile::Builder::new()
+        .prefix("throughput-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .context("cannot make a directory for the run")?;
+    let nats = Nats::start(&options.nats_server, directory.path()).await?;
+    let machine = Machine::look(nats.client.server_info().version);
+    let mut servers = start(options, &nats, directory.path()).await?;
+    let mut scenarios = Vec::new();
+    let mut problems = Vec::new();
+    for workload in options.workloads() {
+        let outcome = scenario(workload, &mut servers, &mut problems, progress).await;
+        match outcome {
+            Ok(result) => scenarios.push(result),
+            Err(error) => {
+                problems.push(format!("{error:#}"));
+                break;
+            }
+        }
+    }
+    let servers: Vec<ServerFacts> = servers.iter().map(facts).collect();
+    let verdicts = judge(&servers, &scenarios);
+    let extra_config = options.extra_config.clone();
+    Ok(Results {
+        machine,
+        extra_config,
+        servers,
+        scenarios,
+        verdicts,
+        problems,
+    })
+}
+
+async fn start(options: &Options, nats: &Nats, directory: &Path) -> Result<Vec<Server>> {
+    let mut servers = Vec::new();
+    if options.only != Some(Only::Forgewire) {
+        servers.push(Server::yardstick("yardstick", nats, directory).await?);
+    }
+    if options.self_test {
+        servers.push(Server::yardstick("yardstick again", nats, directory).await?);
+    } else if options.only != Some(Only::Yardstick) {
+        servers.push(Server::forgewire(nats, directory, &options.extra_config).await?);
+    }
+    Ok(servers)
+}
+
+async fn scenario(
+    workload: Workload,
+    servers: &mut [Server],
+    problems: &mut Vec<String>,
+    progress: fn(&str),
+) -> Result<ScenarioResult> {
+    let mut rounds: Vec<Vec<Round>> = servers.iter().map(|_| Vec::new()).collect();
+    for number in 1..=workload.rounds {
+        for (server, rounds) in servers.iter_mut().zip(&mut rounds) {
+            let round = round(&workload, server).await?;
+            progress(&format!(
+                "{} {number}/{}: {}, {:.0} requests/s",
+                workload.scenario.name(),
+                workload.rounds,
+                server.name,
+                round.requests_per_second
+            ));
+            if round.errors > 0 {
+                let first = round.first_error.as_deref().unwrap_or("unknown");
+                problems.push(format!(
+                    "{}: {} of {}'s answers were errors, the first: {first}",
+                    workload.scenario.name(),
+                    round.errors,
+                    server.name
+                ));
+            }
+            rounds.push(round);
+        }
+    }
+    let measurements: Vec<Measurement> = servers
+        .iter()
+        .zip(rounds)
+        .map(|(server, rounds)| Measurement {
+            server: server.name,
+            summary: Summary::of(&rounds),
+            memory: process::memory(server.daemon.pid()).unwrap_or_default(),
+            rounds,
+        })
+        .collect();
+    let ratio = match measurements.as_slice() {
+        [first, last] => first
+            .summary
+            .zip(last.summary)
+            .map(|(yard, own)| own.ratio_to(&yard)),
+        _ => None,
+    };
+    Ok(ScenarioResult {
+        workload,
+        measurements,
+        ratio,
+    })
+}
+
+/// Loads `server` once, compares what it promised with what was stored, empties the stream.
+async fn round(workload: &Workload, server: &mut Server) -> Result<Round> {
+    let plan = Plan {
+        address: server.address,
+        path: "/hooks/gitea".to_owned(),
+        secret: SECRET.to_owned(),
+        server_pid: server.daemon.pid(),
+        connections: workload.connections,
+        bytes: workload.body_bytes,
+        repositories: workload.repositories,
+        warm_up: workload.warm_up,
+        measured: workload.measured,
+    };
+    let loaded = load(&plan).await;
+    server.daemon.check()?;
+    let round = loaded?;
+    let stored = server.stored().await?;
+    // What was not answered 202 may have been stored all the same, but only that.
+    let allowed = round.accepted..=round.accepted + round.errors;
+    if !allowed.contains(&stored) {
+        bail!(
+            "{} answered 202 to {} deliveries, its stream holds {stored}",
+            server.name,
+            round.accepted
+        );
+    }
+    server
+        .stream
+        .purge()
+        .await
+        .context("cannot empty the stream")?;
+    Ok(round)
+}
+
+async fn load(plan: &Plan) -> Result<Round> {
+    let own = std::env::current_exe()?;
+    let mut command = process::leashed(&own)?;
+    command.arg(LOAD).arg(serde_json::to_string(plan)?);
+    let output = tokio::process::Command::from(command)
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    if !output.status.success() {
+        bail!(
+            "the load generator failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    serde_json::from_slice(&output.stdout).context("the load generator's figures are unreadable")
+}
+
+fn facts(server: &Server) -> ServerFacts {
+    ServerFacts {
+        name: server.name,
+        ready_ms: server.ready.as_secs_f64() * 1e3,
+        idle: server.idle,
+        end: process::memory(server.daemon.pid()).unwrap_or_default(),
+    }
+}
+
+fn judge(servers: &[ServerFacts], scenarios: &[ScenarioResult]) -> Vec<Verdict> {
+    let Some(forgewire) = servers.iter().find(|server| server.name == "forgewire") else {
+        return Vec::new();
+    };
+    let storm = scenarios
+        .iter()
+        .find(|result| result.workload.scenario == Scenario::Storm);
+    let ratio = storm.and_then(|result| result.ratio);
+    verdicts(
+        ratio.map(|ratio| ratio.requests_per_second),
+        forgewire.end.peak_kib,
+    )
+}
