@@ -84,7 +84,12 @@ pub(crate) async fn run(options: &Options, progress: fn(&str)) -> Result<Results
         }
     }
     let servers: Vec<ServerFacts> = servers.iter().map(facts).collect();
-    let verdicts = judge(&servers, &scenarios);
+    // A broken run proves no promise: a dead process, for one, has little memory.
+    let verdicts = if problems.is_empty() {
+        judge(&servers, &scenarios)
+    } else {
+        Vec::new()
+    };
     let extra_config = options.extra_config.clone();
     Ok(Results {
         machine,

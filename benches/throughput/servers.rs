@@ -23,6 +23,8 @@ const FORGEWIRE: &str = env!("CARGO_BIN_EXE_forgewire");
 const STREAM: &str = "BENCH";
 const START_LIMIT: Duration = Duration::from_secs(15);
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// Forgewire's default.
+const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// nats-server with JetStream on disk, and a connection to it.
 pub(crate) struct Nats {
@@ -91,6 +93,7 @@ impl Server {
                 subjects: vec![format!("{prefix}.>")],
                 storage: stream::StorageType::File,
                 duplicate_window: DUPLICATE_WINDOW,
+                max_age: MAX_AGE,
                 ..stream::Config::default()
             })
             .await
@@ -175,6 +178,7 @@ fn require_equal_stream(config: &stream::Config) -> Result<()> {
         && config.retention == stream::RetentionPolicy::Limits
         && config.num_replicas <= 1
         && !config.no_ack
+        && config.max_age == MAX_AGE
         && config.duplicate_window == DUPLICATE_WINDOW;
     if !same {
         bail!("forgewire's stream differs from the yardstick's: {config:?}");
