@@ -1,3 +1,5 @@
 //! it
 
 mod config;
+mod listen;
+mod listen_support;

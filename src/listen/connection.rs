@@ -1,0 +1,263 @@
+//! One connection from its first byte to its last: drives hyper, watches the clock, and closes so
+//! that the client sees the last answer.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{sleep_until, timeout};
+use tracing::debug;
+
+use super::Limits;
+use super::io::Metered;
+use super::registry::{Conn, ConnHandle, Due, Member};
+use super::socket::Transport;
+
+/// How long a client is given to finish sending, and to close, after its last answer.
+const LINGER: Duration = Duration::from_secs(1);
+/// hyper refuses smaller buffers.
+const SMALLEST_BUFFER: usize = 8 * 1024;
+
+/// An answer that is written without hyper: status line, the header that belongs to it, and the
+/// code and text of its problem.
+struct LastWords {
+    status: &'static str,
+    header: &'static str,
+    code: &'static str,
+    detail: &'static str,
+}
+
+const SLOW_HEAD: LastWords = LastWords {
+    status: "408 Request Timeout",
+    header: "",
+    code: "header_timeout",
+    detail: "The request head took too long.",
+};
+
+const NO_ROOM: LastWords = LastWords {
+    status: "503 Service Unavailable",
+    header: "retry-after: 5\r\n",
+    code: "too_many_connections",
+    detail: "All connections are in use; send the request again later.",
+};
+
+impl LastWords {
+    fn response(&self) -> String {
+        let Self {
+            status,
+            header,
+            code,
+            detail,
+        } = self;
+        let (number, title) = status.split_once(' ').unwrap_or((status, ""));
+        let body = format!(
+            r#"{{"type":"about:blank","title":"{title}","status":{number},"code":"{code}","detail":"{detail}"}}"#
+        );
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+             {header}connection: close\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
+/// Why hyper is no longer driven.
+enum End {
+    /// hyper is done with it.
+    Done(hyper::Result<()>),
+    /// The request head took too long.
+    SlowHead,
+    /// Its place or its memory went to another.
+    Evicted,
+    /// Too slow where no answer can be given.
+    Silent,
+}
+
+/// What every connection of a server is served with.
+#[derive(Clone)]
+pub(super) struct Protocol {
+    http: http1::Builder,
+    router: TowerToHyperService<Router>,
+    tick: Duration,
+}
+
+impl Protocol {
+    pub(super) fn new(limits: &Limits, router: Router) -> Self {
+        let mut http = http1::Builder::new();
+        // A client that has sent its request may close its side: the request is served all the same.
+        http.half_close(true)
+            .header_read_timeout(None)
+            .max_buf_size(limits.max_header_bytes.max(SMALLEST_BUFFER));
+        Self {
+            http,
+            // Builds the routes once instead of at every request.
+            router: TowerToHyperService::new(router.with_state(())),
+            tick: limits
+                .header_timeout
+                .min(limits.body_timeout)
+                .min(limits.idle_timeout),
+        }
+    }
+
+    /// Serves `io` until it ends, or is evicted.
+    pub(super) async fn serve<I: Transport>(self, io: I, member: Member) {
+        let conn = &member.0;
+        let (end, io) = self.drive(Metered::new(io, Arc::clone(conn)), conn).await;
+        let last_words = match end {
+            End::Evicted => {
+                debug!(peer = %conn.peer(), "Connection closed to make room.");
+                return;
+            }
+            End::Silent => {
+                debug!(peer = %conn.peer(), "Connection closed: nothing moved on it.");
+                return;
+            }
+            End::Done(Err(error)) => {
+                debug!(peer = %conn.peer(), %error, "Connection ended early.");
+                None
+            }
+            End::Done(Ok(())) => None,
+            End::SlowHead => {
+                debug!(peer = %conn.peer(), "Connection closed: its request head took too long.");
+                Some(SLOW_HEAD)
+            }
+        };
+        if io.ended() {
+            return;
+        }
+        let most = conn.shared.limits.max_body_bytes.saturating_mul(2);
+        tokio::select! {
+            () = part(io.into_inner(), last_words, most) => {}
+            () = conn.evicted() => {}
+        }
+    }
+
+    async fn drive<I: Transport>(&self, io: Metered<I>, conn: &Arc<Conn>) -> (End, Metered<I>) {
+        let service = service_fn(|request| self.call(request, conn));
+        let mut http = self.http.serve_connection(TokioIo::new(io), service);
+        // One timer for all of a connection's phases, never moved by a request. It fires at least
+        // once in the shortest of the limits, so a phase that begins between two of its ticks
+        // still ends in time.
+        let mut timer = pin!(sleep_until((Instant::now() + self.tick).into()));
+        let mut closing = false;
+        let end = poll_fn(|cx| {
+            if conn.poll_evicted(cx).is_ready() {
+                return Poll::Ready(End::Evicted);
+            }
+            loop {
+                if let Poll::Ready(result) = Pin::new(&mut http).poll(cx) {
+                    return Poll::Ready(End::Done(result));
+                }
+                let now = Instant::now();
+                if !closing && conn.shared.closing() {
+                    closing = true;
+                    timer.as_mut().reset(now.into());
+                }
+                ready!(timer.as_mut().poll(cx));
+                let mut next = now + self.tick;
+                match conn.due(now) {
+                    Due::Later(deadline) => next = next.min(deadline),
+                    Due::SlowHead => return Poll::Ready(End::SlowHead),
+                    // hyper, polled once more, finds the end of the stream or a last request.
+                    Due::Idle => conn.leave(),
+                    Due::Drop => return Poll::Ready(End::Silent),
+                }
+                timer.as_mut().reset(next.into());
+            }
+        })
+        .await;
+        (end, http.into_parts().io.into_inner())
+    }
+
+    fn call(
+        &self,
+        mut request: Request<Incoming>,
+        conn: &Arc<Conn>,
+    ) -> impl Future<Output = Result<hyper::Response<Response>, Infallible>> + use<> {
+        let conn = Arc::clone(conn);
+        conn.request_begins(!request.body().is_end_stream());
+        request
+            .extensions_mut()
+            .insert(ConnHandle(Arc::clone(&conn)));
+        let answer = self.router.call(request);
+        async move {
+            let mut response = answer.await?;
+            if conn.response_begins() {
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| Response { body, conn }))
+        }
+    }
+}
+
+/// A response body whose end is noticed: hyper drops it after its last frame.
+struct Response {
+    body: axum::body::Body,
+    conn: Arc<Conn>,
+}
+
+impl Body for Response {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Response {
+    fn drop(&mut self) {
+        self.conn.response_ends();
+    }
+}
+
+/// Tells a client that there is no room for it.
+pub(super) async fn refuse<I: Transport>(io: I, limits: &Limits) {
+    part(io, Some(NO_ROOM), limits.max_body_bytes.saturating_mul(2)).await;
+}
+
+/// Says `last_words`, closes our side, and lets the client finish.
+///
+/// A socket that is closed with unread bytes in it is reset, and the reset can overtake the
+/// answer. So what still comes is thrown away: `most` bytes of it, for at most a second.
+async fn part<I: AsyncRead + AsyncWrite + Unpin>(
+    mut io: I,
+    last_words: Option<LastWords>,
+    most: u64,
+) {
+    let parting = async {
+        if let Some(words) = last_words {
+            io.write_all(words.response().as_bytes()).await?;
+        }
+        io.shutdown().await?;
+        tokio::io::copy(&mut io.take(most), &mut tokio::io::sink()).await
+    };
+    // Nothing depends on how it went: the client is gone, or it has been told.
+    let _ = timeout(LINGER, parting).await;
+}

@@ -1,0 +1,239 @@
+//! The stream between a socket and hyper: counts and charges what comes in, marks where requests
+//! begin and responses end, and closes an idle connection only when nothing is left to read.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::body::Hold;
+use super::registry::{Conn, Phase};
+use super::socket::Transport;
+
+/// Head bytes that every connection may hold uncharged.
+const FREE_HEAD_BYTES: usize = 8 * 1024;
+/// Most bytes read at once. hyper doubles its buffer whenever a read fills it, up to the largest
+/// head, and keeps it while the connection idles; this stops it at 32 KiB.
+const READ_AT_ONCE: usize = 16 * 1024;
+
+/// A transport whose traffic is known to its [`Conn`].
+pub(super) struct Metered<I> {
+    inner: I,
+    conn: Arc<Conn>,
+    head_bytes: usize,
+    /// What the longest head so far has cost. Kept for the connection's life, as hyper keeps the
+    /// buffer.
+    head_hold: Hold,
+    ended: bool,
+}
+
+impl<I: Transport> Metered<I> {
+    pub(super) fn new(inner: I, conn: Arc<Conn>) -> Self {
+        let head_hold = Hold::empty(&conn);
+        Self {
+            inner,
+            conn,
+            head_bytes: 0,
+            head_hold,
+            ended: false,
+        }
+    }
+
+    /// Whether hyper was told that nothing more will come.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The transport alone. Gives back what was charged.
+    pub(super) fn into_inner(self) -> I {
+        self.inner
+    }
+
+    fn count(&mut self, bytes: usize) -> io::Result<()> {
+        let (phase, begins) = self.conn.received(bytes);
+        if phase != Phase::Head {
+            return Ok(());
+        }
+        self.head_bytes = if begins {
+            bytes
+        } else {
+            self.head_bytes.saturating_add(bytes)
+        };
+        let charged = self.head_bytes.saturating_sub(FREE_HEAD_BYTES);
+        if self.head_hold.try_grow_to(charged) {
+            Ok(())
+        } else {
+            Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                "no memory left for a long request head",
+            ))
+        }
+    }
+}
+
+/// Reads at most [`READ_AT_ONCE`] bytes. The detour initialises memory, so small buffers skip it.
+fn read_some<I: AsyncRead>(
+    io: Pin<&mut I>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    if buf.remaining() <= READ_AT_ONCE {
+        return io.poll_read(cx, buf);
+    }
+    let mut part = ReadBuf::new(buf.initialize_unfilled_to(READ_AT_ONCE));
+    ready!(io.poll_read(cx, &mut part))?;
+    let bytes = part.filled().len();
+    buf.advance(bytes);
+    Poll::Ready(Ok(()))
+}
+
+impl<I: Transport> AsyncRead for Metered<I> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        match read_some(Pin::new(&mut this.inner), cx, buf) {
+            Poll::Ready(Ok(())) => {
+                let bytes = buf.filled().len() - before;
+                if bytes == 0 {
+                    this.ended = true;
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(this.count(bytes))
+            }
+            Poll::Pending if this.conn.may_go() && !this.inner.has_unread() => {
+                // An end of file is what hyper understands as the end of an idle connection.
+                this.ended = true;
+                Poll::Ready(Ok(()))
+            }
+            other => other,
+        }
+    }
+}
+
+impl<I: Transport> AsyncWrite for Metered<I> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
+        this.conn.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Leaves the stream open: whoever drives the connection decides how it is closed.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::super::Limits;
+    use super::super::registry::{Member, Shared};
+    use super::*;
+
+    /// Bytes that the kernel has, but of which the runtime has not heard.
+    struct Unheard(bool);
+
+    impl AsyncRead for Unheard {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Unheard {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Transport for Unheard {
+        fn has_unread(&self) -> bool {
+            self.0
+        }
+    }
+
+    fn idle() -> Member {
+        let shared = Arc::new(Shared::new(Limits::default()));
+        let member = shared.admit("127.0.0.1:1".parse().unwrap()).unwrap();
+        member.0.request_begins(false);
+        member.0.response_begins();
+        member.0.response_ends();
+        member.0.flushed();
+        member
+    }
+
+    fn ends(member: &Member, unread: bool) -> bool {
+        let mut io = Metered::new(Unheard(unread), Arc::clone(&member.0));
+        let mut buf = [0; 8];
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(&mut io)
+            .poll_read(&mut cx, &mut ReadBuf::new(&mut buf))
+            .is_ready()
+    }
+
+    #[test]
+    fn an_idle_connection_stays_until_the_close() {
+        let member = idle();
+        assert!(!ends(&member, false));
+        member.0.shared.close();
+        assert!(ends(&member, false));
+    }
+
+    #[test]
+    fn an_idle_connection_with_a_request_on_it_stays() {
+        let member = idle();
+        member.0.shared.close();
+        assert!(!ends(&member, true));
+    }
+
+    #[test]
+    fn a_request_in_flight_keeps_its_connection() {
+        let member = idle();
+        member.0.request_begins(false);
+        member.0.shared.close();
+        assert!(!ends(&member, false));
+    }
+}

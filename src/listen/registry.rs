@@ -1,0 +1,396 @@
+//! Who is connected: counts connections, keeps each one's state, and picks whom to evict.
+//!
+//! In come peers, progress and the word that a request was authentic; out come admissions and
+//! evictions. One mutex guards the list; it is scanned only when a limit has been reached.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::Semaphore;
+
+use super::Limits;
+
+/// A connection younger than this has had no chance to send anything.
+const GRACE: Duration = Duration::from_millis(100);
+/// Bytes that a connection is credited with, so that age decides among those that sent little.
+const CREDIT: u64 = 4096;
+/// How long a connection without a single byte is waited for when the server closes.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+/// At most one connection in this time loses its buffers to those that wait for memory, however
+/// many wait.
+const SQUEEZE_INTERVAL: Duration = Duration::from_millis(25);
+
+/// The connection that a request came over. Every request carries it as an extension.
+#[derive(Clone)]
+pub struct ConnHandle(pub(super) Arc<Conn>);
+
+impl ConnHandle {
+    /// The other end. An IPv4 client of an IPv6 socket is shown as IPv4.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.0.peer()
+    }
+
+    /// Says that a request of this connection was authentic: it is never evicted from now on.
+    pub fn authenticated(&self) {
+        self.0.authenticated.store(true, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for ConnHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnHandle")
+            .field("peer", &self.0.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Open, and not a byte has come.
+    Fresh,
+    /// Some bytes of a request head have come.
+    Head,
+    /// The request is with its handler, which may be reading the body.
+    Handling,
+    /// The response is being written.
+    Responding,
+    /// The response's last byte is with hyper, not yet with the kernel.
+    Flushing,
+    /// Between two requests.
+    Idle,
+}
+
+/// What the passing of time means for a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing before this instant.
+    Later(Instant),
+    /// The head took too long: tell the client.
+    SlowHead,
+    /// Idle for too long: close unless a request has just arrived.
+    Idle,
+    /// Nobody there to tell: close.
+    Drop,
+}
+
+#[derive(Debug)]
+struct Stage {
+    phase: Phase,
+    since: Instant,
+    /// The request's body has not been read to its end.
+    unread: bool,
+    /// This connection takes no further request.
+    leaving: bool,
+}
+
+/// One connection as the server sees it.
+pub(super) struct Conn {
+    id: u64,
+    peer: SocketAddr,
+    client: IpAddr,
+    opened: Instant,
+    pub(super) shared: Arc<Shared>,
+    stage: Mutex<Stage>,
+    received: AtomicU64,
+    authenticated: AtomicBool,
+    evicted: AtomicBool,
+    /// Budget in KiB that this connection holds.
+    pub(super) held: AtomicUsize,
+    waker: AtomicWaker,
+}
+
+impl Conn {
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, phase: Phase) {
+        let mut stage = self.stage();
+        stage.phase = phase;
+        stage.since = Instant::now();
+    }
+
+    /// Counts bytes from the client, and returns the phase that they belong to and whether they
+    /// begin it.
+    pub(super) fn received(&self, bytes: usize) -> (Phase, bool) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        let mut stage = self.stage();
+        let begins = matches!(stage.phase, Phase::Fresh | Phase::Idle);
+        if begins {
+            stage.phase = Phase::Head;
+            stage.since = Instant::now();
+        }
+        (stage.phase, begins)
+    }
+
+    pub(super) fn request_begins(&self, has_body: bool) {
+        let mut stage = self.stage();
+        stage.phase = Phase::Handling;
+        stage.unread = has_body;
+    }
+
+    pub(super) fn body_was_read(&self) {
+        self.stage().unread = false;
+    }
+
+    /// Notes that a response is there, and returns whether it must be the connection's last.
+    pub(super) fn response_begins(&self) -> bool {
+        self.enter(Phase::Responding);
+        let stage = self.stage();
+        stage.unread || stage.leaving || self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn response_ends(&self) {
+        self.stage().phase = Phase::Flushing;
+    }
+
+    /// Notes that everything written has reached the kernel.
+    pub(super) fn flushed(&self) {
+        let mut stage = self.stage();
+        if stage.phase == Phase::Flushing {
+            stage.phase = Phase::Idle;
+            stage.since = Instant::now();
+        }
+    }
+
+    /// Takes no further request than one that has already arrived.
+    pub(super) fn leave(&self) {
+        self.stage().leaving = true;
+    }
+
+    /// Whether to close as soon as nothing is left to read.
+    pub(super) fn may_go(&self) -> bool {
+        let stage = self.stage();
+        stage.phase == Phase::Idle && (stage.leaving || self.shared.closing.get().is_some())
+    }
+
+    /// What time says at `now`.
+    pub(super) fn due(&self, now: Instant) -> Due {
+        let limits = &self.shared.limits;
+        let stage = self.stage();
+        let (deadline, then) = match stage.phase {
+            Phase::Fresh => {
+                let mut deadline = stage.since + limits.header_timeout;
+                if let Some(closing) = self.shared.closing.get() {
+                    deadline = deadline.min(stage.since.max(*closing) + LAST_CHANCE);
+                }
+                (deadline, Due::Drop)
+            }
+            Phase::Head => (stage.since + limits.header_timeout, Due::SlowHead),
+            Phase::Idle => (stage.since + limits.idle_timeout, Due::Idle),
+            Phase::Responding | Phase::Flushing => (stage.since + limits.body_timeout, Due::Drop),
+            // The handler has limits of its own.
+            Phase::Handling => return Due::Later(now + limits.body_timeout),
+        };
+        if now < deadline {
+            Due::Later(deadline)
+        } else {
+            then
+        }
+    }
+
+    /// Registers the connection's task for wakes, and returns whether it has been evicted.
+    pub(super) fn poll_evicted(&self, cx: &Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        if self.evicted.load(Ordering::Acquire) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    pub(super) async fn evicted(&self) {
+        poll_fn(|cx| self.poll_evicted(cx)).await;
+    }
+
+    fn evict(&self) {
+        self.evicted.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Comparable slowness: the grown-up before the newborn, then time per byte.
+    fn slowness(&self, now: Instant) -> (bool, u128) {
+        let age = now.saturating_duration_since(self.opened);
+        let credit = u128::from(self.received.load(Ordering::Relaxed) + CREDIT);
+        (age >= GRACE, age.as_nanos() * 1024 / credit)
+    }
+}
+
+/// Keeps a connection in the list for as long as its task lives.
+pub(super) struct Member(pub(super) Arc<Conn>);
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.shared.list().remove(self.0.id);
+    }
+}
+
+#[derive(Default)]
+struct List {
+    next_id: u64,
+    conns: HashMap<u64, Arc<Conn>>,
+    per_client: HashMap<IpAddr, usize>,
+}
+
+impl List {
+    fn remove(&mut self, id: u64) {
+        let Some(conn) = self.conns.remove(&id) else {
+            return;
+        };
+        if let Some(count) = self.per_client.get_mut(&conn.client) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_client.remove(&conn.client);
+            }
+        }
+    }
+
+    /// Evicts the slowest connection that nobody has vouched for and that `eligible` admits.
+    fn evict(&mut self, eligible: impl Fn(&Conn) -> bool) -> bool {
+        let now = Instant::now();
+        let victim = self
+            .conns
+            .values()
+            .filter(|conn| !conn.authenticated.load(Ordering::Relaxed) && eligible(conn))
+            .max_by_key(|conn| conn.slowness(now))
+            .map(Arc::clone);
+        let Some(victim) = victim else {
+            return false;
+        };
+        self.remove(victim.id);
+        victim.evict();
+        true
+    }
+}
+
+/// What all connections of a server have in common.
+pub(super) struct Shared {
+    pub(super) limits: Limits,
+    /// Memory for bodies and long heads, in KiB.
+    pub(super) budget: Arc<Semaphore>,
+    pub(super) draining: AtomicBool,
+    closing: OnceLock<Instant>,
+    list: Mutex<List>,
+    last_squeeze: Mutex<Option<Instant>>,
+}
+
+impl Shared {
+    pub(super) fn new(limits: Limits) -> Self {
+        let body = usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX);
+        let one_request = body.saturating_add(limits.max_header_bytes);
+        // A permit count is 32 bits wide where several are taken at once.
+        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
+        let budget = limits
+            .max_buffered_bytes
+            .max(one_request)
+            .div_ceil(1024)
+            .min(most);
+        Self {
+            limits,
+            budget: Arc::new(Semaphore::new(budget)),
+            draining: AtomicBool::new(false),
+            closing: OnceLock::new(),
+            list: Mutex::default(),
+            last_squeeze: Mutex::new(None),
+        }
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a newcomer in, at another's cost if a limit is reached; `None` if nobody can go.
+    pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Member> {
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let client = client_of(peer.ip());
+        let mut list = self.list();
+        let of_client = list.per_client.get(&client).copied().unwrap_or(0);
+        if of_client >= self.limits.max_connections_per_client
+            && !list.evict(|conn| conn.client == client)
+        {
+            return None;
+        }
+        if list.conns.len() >= self.limits.max_connections && !list.evict(|_| true) {
+            return None;
+        }
+        let id = list.next_id;
+        list.next_id += 1;
+        let now = Instant::now();
+        let conn = Arc::new(Conn {
+            id,
+            peer,
+            client,
+            opened: now,
+            shared: Arc::clone(self),
+            stage: Mutex::new(Stage {
+                phase: Phase::Fresh,
+                since: now,
+                unread: false,
+                leaving: false,
+            }),
+            received: AtomicU64::new(0),
+            authenticated: AtomicBool::new(false),
+            evicted: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
+            waker: AtomicWaker::new(),
+        });
+        list.conns.insert(id, Arc::clone(&conn));
+        *list.per_client.entry(client).or_default() += 1;
+        Some(Member(conn))
+    }
+
+    /// Evicts one connection because the process has run out of something. Says whether one could
+    /// be found.
+    pub(super) fn evict_one(&self) -> bool {
+        self.list().evict(|_| true)
+    }
+
+    /// Evicts one connection that holds budget which `waiter` waits for.
+    pub(super) fn squeeze(&self, waiter: &Conn) {
+        let now = Instant::now();
+        let mut last = self
+            .last_squeeze
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| now.saturating_duration_since(last) < SQUEEZE_INTERVAL) {
+            return;
+        }
+        *last = Some(now);
+        self.list()
+            .evict(|conn| conn.id != waiter.id && conn.held.load(Ordering::Relaxed) > 0);
+    }
+
+    /// When the server began to close, if it has.
+    pub(super) fn closing(&self) -> bool {
+        self.closing.get().is_some()
+    }
+
+    /// Tells every connection to end after what it is doing.
+    pub(super) fn close(&self) {
+        let _ = self.closing.set(Instant::now());
+        for conn in self.list().conns.values() {
+            conn.waker.wake();
+        }
+    }
+}
+
+/// What counts as one client: an IPv4 address, or the /64 that one IPv6 customer is given.
+fn client_of(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+    }
+}

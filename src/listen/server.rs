@@ -1,0 +1,305 @@
+//! The accept loop and its stop.
+//!
+//! In come a listener, a router and limits; out comes a [`Server`] that owns every task it
+//! started. One task accepts and owns the connections' tasks, so ending it ends them all.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{error, warn};
+
+use super::Limits;
+use super::connection::{Protocol, refuse};
+use super::registry::Shared;
+use super::socket::{Listener, ignore_handshakes, prepare};
+
+/// How long to wait before the next accept after the system ran out of something.
+const BACKOFF: Duration = Duration::from_millis(20);
+/// Newcomers that are being told at the same time that there is no room. More are just closed.
+const MOST_REFUSALS: usize = 256;
+/// Time for handshakes that have begun before the listener stops taking new ones.
+const HANDSHAKE: Duration = Duration::from_millis(100);
+
+/// Why a server ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The accept loop panicked or was torn down: a defect, not a circumstance.
+    #[error("the accept loop of {addr} died")]
+    Died {
+        /// The address it served.
+        addr: SocketAddr,
+        /// How the task ended.
+        source: JoinError,
+    },
+}
+
+/// How a stop went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every request got its answer.
+    Finished,
+    /// Time was up, or the hard stop came, with work left.
+    Aborted {
+        /// Connections that were cut.
+        connections: usize,
+    },
+}
+
+impl Outcome {
+    fn of(cut: usize) -> Self {
+        match cut {
+            0 => Self::Finished,
+            connections => Self::Aborted { connections },
+        }
+    }
+}
+
+/// A running connection server.
+///
+/// Every task it started belongs to this value: dropping it aborts them, [`Server::shutdown`]
+/// lets them finish first.
+pub struct Server {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    close: CancellationToken,
+    hard: CancellationToken,
+    /// `None` once it has ended and its result was taken.
+    acceptor: Option<AbortOnDropHandle<usize>>,
+}
+
+impl Server {
+    /// Starts serving `router` at `listener`. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn spawn(listener: Listener, router: Router, limits: Limits) -> Self {
+        let addr = listener.local_addr();
+        let protocol = Protocol::new(&limits, router);
+        let shared = Arc::new(Shared::new(limits));
+        let close = CancellationToken::new();
+        let hard = CancellationToken::new();
+        let acceptor = Acceptor {
+            shared: Arc::clone(&shared),
+            protocol,
+            tasks: JoinSet::new(),
+            refusals: Arc::new(Semaphore::new(MOST_REFUSALS)),
+            starved: false,
+        };
+        let task = tokio::spawn(acceptor.run(listener.inner, close.clone(), hard.clone()));
+        Self {
+            addr,
+            shared,
+            close,
+            hard,
+            acceptor: Some(AbortOnDropHandle::new(task)),
+        }
+    }
+
+    /// Address that is served, with the real port.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// A token that ends everything at once when cancelled, also during [`Server::shutdown`].
+    #[must_use]
+    pub fn hard_stop(&self) -> CancellationToken {
+        self.hard.clone()
+    }
+
+    /// Ends everything at once.
+    pub fn abort(&self) {
+        self.hard.cancel();
+    }
+
+    /// Waits until the server ends. May be cancelled and called again.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if it ended without having been told to.
+    pub async fn join(&mut self) -> Result<(), ServeError> {
+        self.ended().await.map(|_aborted| ())
+    }
+
+    /// Stops without losing a request.
+    ///
+    /// For `drain`, everything is served as before, except that each response closes its
+    /// connection. Then the listener is closed, requests under way are finished, and idle
+    /// connections are closed. What is left `deadline` after the call is cut.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if the server died on the way.
+    pub async fn shutdown(
+        mut self,
+        drain: Duration,
+        deadline: Duration,
+    ) -> Result<Outcome, ServeError> {
+        let deadline = Instant::now() + deadline;
+        self.shared.draining.store(true, Ordering::Relaxed);
+        let drained = deadline.min(Instant::now() + drain);
+        if let Ok(ended) = timeout_at(drained, self.ended()).await {
+            return ended.map(Outcome::of);
+        }
+        self.close.cancel();
+        if let Ok(ended) = timeout_at(deadline, self.ended()).await {
+            return ended.map(Outcome::of);
+        }
+        self.hard.cancel();
+        self.ended().await.map(Outcome::of)
+    }
+
+    /// Waits for the accept loop, and returns how many connections it had to cut.
+    async fn ended(&mut self) -> Result<usize, ServeError> {
+        let Some(task) = &mut self.acceptor else {
+            return Ok(0);
+        };
+        let ended = task.await;
+        self.acceptor = None;
+        ended.map_err(|source| ServeError::Died {
+            addr: self.addr,
+            source,
+        })
+    }
+}
+
+struct Acceptor {
+    shared: Arc<Shared>,
+    protocol: Protocol,
+    tasks: JoinSet<()>,
+    refusals: Arc<Semaphore>,
+    /// The last accept failed for want of something: said once, until one succeeds.
+    starved: bool,
+}
+
+impl Acceptor {
+    /// Accepts until told to close, then waits for the connections. Returns how many were cut.
+    async fn run(
+        mut self,
+        listener: TcpListener,
+        close: CancellationToken,
+        hard: CancellationToken,
+    ) -> usize {
+        loop {
+            tokio::select! {
+                () = hard.cancelled() => return self.cut().await,
+                () = close.cancelled() => break,
+                Some(ended) = self.tasks.join_next() => report(ended),
+                accepted = listener.accept() => self.take(accepted).await,
+            }
+        }
+        self.close(listener, &hard).await;
+        loop {
+            tokio::select! {
+                () = hard.cancelled() => return self.cut().await,
+                ended = self.tasks.join_next() => match ended {
+                    Some(ended) => report(ended),
+                    None => return 0,
+                },
+            }
+        }
+    }
+
+    /// Takes whoever has connected, closes the listener, and tells the connections.
+    async fn close(&mut self, listener: TcpListener, hard: &CancellationToken) {
+        if ignore_handshakes(&listener).is_ok() {
+            let settled = Instant::now() + HANDSHAKE;
+            loop {
+                tokio::select! {
+                    () = hard.cancelled() => break,
+                    () = sleep_until(settled) => break,
+                    accepted = listener.accept() => self.take(accepted).await,
+                }
+            }
+        }
+        // The runtime may not have heard of the last ones yet, so the system is asked directly.
+        if let Ok(listener) = listener.into_std() {
+            while let Ok((stream, peer)) = listener.accept() {
+                let stream = stream
+                    .set_nonblocking(true)
+                    .and_then(|()| TcpStream::from_std(stream));
+                self.take(stream.map(|stream| (stream, peer))).await;
+            }
+        }
+        self.shared.close();
+    }
+
+    async fn cut(&mut self) -> usize {
+        let mut cut = 0;
+        self.tasks.abort_all();
+        while let Some(ended) = self.tasks.join_next().await {
+            cut += usize::from(ended.as_ref().is_err_and(JoinError::is_cancelled));
+            report(ended);
+        }
+        cut
+    }
+
+    async fn take(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+        match accepted {
+            Ok((stream, peer)) => {
+                self.starved = false;
+                prepare(&stream);
+                self.admit(stream, peer);
+            }
+            Err(error) if is_peer_fault(&error) => {}
+            Err(error) => {
+                let evicted = self.shared.evict_one();
+                if !self.starved {
+                    self.starved = true;
+                    warn!(%error, evicted, "Cannot accept connections; closing the slowest ones instead.");
+                }
+                sleep(BACKOFF).await;
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if let Some(member) = self.shared.admit(peer) {
+            self.tasks
+                .spawn(self.protocol.clone().serve(stream, member));
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
+            return;
+        };
+        let shared = Arc::clone(&self.shared);
+        self.tasks.spawn(async move {
+            refuse(stream, &shared.limits).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Whether an accept failed because of that one connection, so that the next may well succeed.
+fn is_peer_fault(error: &io::Error) -> bool {
+    Errno::from_io_error(error).is_some_and(|errno| {
+        [
+            Errno::CONNABORTED,
+            Errno::CONNRESET,
+            Errno::HOSTUNREACH,
+            Errno::INTR,
+            Errno::NETDOWN,
+            Errno::NETUNREACH,
+            Errno::PERM,
+            Errno::PROTO,
+            Errno::WOULDBLOCK,
+        ]
+        .contains(&errno)
+    })
+}
+
+/// A panic costs the connection it happened on, and is told.
+fn report(ended: Result<(), JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        error!("A request handler panicked; its connection was closed.");
+    }
+}
