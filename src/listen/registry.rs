@@ -394,3 +394,65 @@ fn client_of(ip: IpAddr) -> IpAddr {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clients(addresses: &[&str]) -> usize {
+        let limits = Limits {
+            max_connections_per_client: 1,
+            ..Limits::default()
+        };
+        let shared = Arc::new(Shared::new(limits));
+        let members: Vec<_> = addresses
+            .iter()
+            .map(|address| shared.admit(address.parse().unwrap()).unwrap())
+            .collect();
+        let evicted = members
+            .iter()
+            .filter(|member| member.0.evicted.load(Ordering::Relaxed))
+            .count();
+        assert_eq!(shared.list().conns.len() + evicted, members.len());
+        drop(members);
+        assert!(shared.list().conns.is_empty() && shared.list().per_client.is_empty());
+        addresses.len() - evicted
+    }
+
+    #[test]
+    fn an_ipv6_client_is_its_64_bit_network() {
+        assert_eq!(
+            clients(&["[2001:db8:0:1::1]:1", "[2001:db8:0:1:ffff::2]:2"]),
+            1
+        );
+        assert_eq!(clients(&["[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1"]), 2);
+    }
+
+    #[test]
+    fn a_mapped_ipv4_client_is_an_ipv4_client() {
+        assert_eq!(clients(&["[::ffff:192.0.2.1]:1", "192.0.2.1:2"]), 1);
+        assert_eq!(
+            clients(&["[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1"]),
+            2
+        );
+    }
+
+    #[test]
+    fn the_newborn_go_last() {
+        let shared = Arc::new(Shared::new(Limits::default()));
+        let old = shared.admit("192.0.2.1:1".parse().unwrap()).unwrap();
+        let fresh = shared.admit("192.0.2.1:2".parse().unwrap()).unwrap();
+        old.0.received(1 << 30);
+        let then = old.0.opened + GRACE - Duration::from_nanos(1);
+        assert!(
+            old.0.slowness(then) < fresh.0.slowness(then),
+            "both are young: bytes decide"
+        );
+        let later = old.0.opened + GRACE;
+        assert!(fresh.0.opened > old.0.opened);
+        assert!(
+            old.0.slowness(later) > fresh.0.slowness(later),
+            "only one is young"
+        );
+    }
+}

@@ -223,11 +223,12 @@ impl Acceptor {
         }
         // The runtime may not have heard of the last ones yet, so the system is asked directly.
         if let Ok(listener) = listener.into_std() {
-            while let Ok((stream, peer)) = listener.accept() {
-                let stream = stream
-                    .set_nonblocking(true)
-                    .and_then(|()| TcpStream::from_std(stream));
-                self.take(stream.map(|stream| (stream, peer))).await;
+            while !hard.is_cancelled() {
+                let accepted = match listener.accept() {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    accepted => accepted.and_then(register),
+                };
+                self.take(accepted).await;
             }
         }
         self.shared.close();
@@ -279,6 +280,14 @@ impl Acceptor {
     }
 }
 
+/// Hands a stream of the system to the runtime.
+fn register(
+    (stream, peer): (std::net::TcpStream, SocketAddr),
+) -> io::Result<(TcpStream, SocketAddr)> {
+    stream.set_nonblocking(true)?;
+    Ok((TcpStream::from_std(stream)?, peer))
+}
+
 /// Whether an accept failed because of that one connection, so that the next may well succeed.
 fn is_peer_fault(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| {
@@ -291,7 +300,6 @@ fn is_peer_fault(error: &io::Error) -> bool {
             Errno::NETUNREACH,
             Errno::PERM,
             Errno::PROTO,
-            Errno::WOULDBLOCK,
         ]
         .contains(&errno)
     })

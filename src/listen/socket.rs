@@ -179,3 +179,24 @@ pub fn raise_file_limit(max_connections: usize) -> u64 {
     }
     reached
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ignored_handshakes_never_finish_and_earlier_ones_do() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = listener.local_addr();
+        let early = TcpStream::connect(addr).await.unwrap();
+        ignore_handshakes(&listener.inner).unwrap();
+        let late = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(addr));
+        assert!(late.await.is_err(), "neither accepted nor refused");
+        let (accepted, peer) = listener.inner.accept().await.unwrap();
+        assert_eq!(peer, early.local_addr().unwrap());
+        // The filter is inherited, and must not touch what is already connected.
+        assert_eq!(early.try_write(b"x").unwrap(), 1);
+        accepted.readable().await.unwrap();
+        assert!(accepted.has_unread());
+    }
+}
