@@ -443,7 +443,7 @@ mod tests {
         let old = shared.admit("192.0.2.1:1".parse().unwrap()).unwrap();
         let fresh = shared.admit("192.0.2.1:2".parse().unwrap()).unwrap();
         old.0.received(1 << 30);
-        let then = old.0.opened + GRACE - Duration::from_nanos(1);
+        let then = old.0.opened + GRACE / 2;
         assert!(
             old.0.slowness(then) < fresh.0.slowness(then),
             "both are young: bytes decide"
