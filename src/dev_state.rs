@@ -73,7 +73,8 @@ impl DevState {
     /// Removes the file from `directory`, if it is ours.
     pub fn remove(&self, directory: &Path) {
         let path = directory.join("dev.json");
-        let ours = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Self>(&text).ok());
+        let ours =
+            std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Self>(&text).ok());
         if ours.is_some_and(|state| state.pid == self.pid) {
             // Left behind it is harmless: its process does not run.
             let _ = std::fs::remove_file(path);

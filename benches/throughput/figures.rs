@@ -134,10 +134,7 @@ pub(crate) fn percentile(sorted_ns: &[u64], percent: usize) -> f64 {
 }
 
 /// Counts as they enter a division.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of a benchmark stay far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark stay far below 2^52")]
 pub(crate) fn as_f64(count: u64) -> f64 {
     count as f64
 }

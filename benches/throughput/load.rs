@@ -61,30 +61,19 @@ struct Tally {
 pub(crate) fn run(json: &str) -> Result<String> {
     let plan: Plan = serde_json::from_str(json).context("the load's plan is not readable")?;
     // One thread: the generator shall take as little of a small machine as it can.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let round = runtime.block_on(drive(&plan))?;
     Ok(serde_json::to_string(&round)?)
 }
 
 async fn drive(plan: &Plan) -> Result<Round> {
     let host = plan.address.to_string();
-    let target = Target {
-        host: &host,
-        path: &plan.path,
-        secret: &plan.secret,
-    };
+    let target = Target { host: &host, path: &plan.path, secret: &plan.secret };
     let requests = Requests::prepare(&target, plan.repositories, plan.bytes)?;
     let from = Instant::now() + plan.warm_up;
     let to = from + plan.measured;
-    let shared = Arc::new(Shared {
-        requests,
-        address: plan.address,
-        from,
-        to,
-        errors: AtomicU64::new(0),
-    });
+    let shared =
+        Arc::new(Shared { requests, address: plan.address, from, to, errors: AtomicU64::new(0) });
     let mut connections = JoinSet::new();
     for _ in 0..plan.connections {
         connections.spawn(connection(Arc::clone(&shared)));
@@ -109,10 +98,7 @@ fn figures(plan: &Plan, tallies: Vec<Tally>, errors: u64, before: &Used, after: 
     latencies.sort_unstable();
     let measured = latencies.len() as u64;
     let server = after.server.saturating_sub(before.server).as_secs_f64();
-    let generator = after
-        .generator
-        .saturating_sub(before.generator)
-        .as_secs_f64();
+    let generator = after.generator.saturating_sub(before.generator).as_secs_f64();
     Round {
         accepted,
         errors,
@@ -160,18 +146,14 @@ async fn connection(shared: Arc<Shared>) -> Tally {
             stream = None;
             failures += 1;
             shared.errors.fetch_add(1, Ordering::Relaxed);
-            tally
-                .first_error
-                .get_or_insert_with(|| format!("{error:#}"));
+            tally.first_error.get_or_insert_with(|| format!("{error:#}"));
             continue;
         }
         tally.accepted += 1;
         let ended = Instant::now();
         if ended >= shared.from && ended < shared.to {
             let latency = ended - started;
-            tally
-                .latencies_ns
-                .push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+            tally.latencies_ns.push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
         }
     }
     tally
@@ -184,9 +166,7 @@ async fn deliver(
     buffer: &mut Vec<u8>,
 ) -> Result<()> {
     if stream.is_none() {
-        let new = TcpStream::connect(address)
-            .await
-            .context("cannot connect")?;
+        let new = TcpStream::connect(address).await.context("cannot connect")?;
         new.set_nodelay(true)?;
         *stream = Some(new);
     }
@@ -194,12 +174,7 @@ async fn deliver(
     open.write_all(buffer).await.context("cannot send")?;
     buffer.clear();
     loop {
-        if open
-            .read_buf(buffer)
-            .await
-            .context("cannot read the answer")?
-            == 0
-        {
+        if open.read_buf(buffer).await.context("cannot read the answer")? == 0 {
             bail!("the server closed the connection instead of answering");
         }
         if let Some(status) = answer_status(buffer)? {

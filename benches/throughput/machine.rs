@@ -35,10 +35,7 @@ impl Machine {
 
 /// The first model name of a `/proc/cpuinfo` text.
 pub(crate) fn cpu_model(cpuinfo: &str) -> Option<&str> {
-    let (_, name) = cpuinfo
-        .lines()
-        .find(|line| line.starts_with("model name"))?
-        .split_once(':')?;
+    let (_, name) = cpuinfo.lines().find(|line| line.starts_with("model name"))?.split_once(':')?;
     Some(name.trim())
 }
 

@@ -48,9 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn yardstick(arguments: impl Iterator<Item = OsString>) -> Result<()> {
-    let texts: Vec<String> = arguments
-        .filter_map(|text| text.into_string().ok())
-        .collect();
+    let texts: Vec<String> = arguments.filter_map(|text| text.into_string().ok()).collect();
     let [listen, nats, subject] = texts.as_slice() else {
         bail!("the yardstick takes an address, a NATS URL and a subject");
     };
@@ -64,18 +62,13 @@ fn yardstick(arguments: impl Iterator<Item = OsString>) -> Result<()> {
 
 fn load(mut arguments: impl Iterator<Item = OsString>) -> Result<()> {
     let plan = arguments.next().and_then(|text| text.into_string().ok());
-    println!(
-        "{}",
-        load::run(&plan.context("the load generator takes a plan")?)?
-    );
+    println!("{}", load::run(&plan.context("the load generator takes a plan")?)?);
     Ok(())
 }
 
 fn measure(options: &Options) -> Result<ExitCode> {
     // One thread, the main one: a child on a leash dies with the thread that started it.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let results = runtime.block_on(async {
         tokio::select! {
             results = run::run(options, |line| eprintln!("{line}")) => results,
@@ -87,9 +80,5 @@ fn measure(options: &Options) -> Result<ExitCode> {
         std::fs::write(path, serde_json::to_string_pretty(&results)?)
             .with_context(|| format!("--json: cannot write {}", path.display()))?;
     }
-    Ok(if results.problems.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if results.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

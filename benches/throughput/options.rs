@@ -107,15 +107,9 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 impl Options {
     /// The chosen scenarios, in order.
     pub(crate) fn workloads(&self) -> Vec<Workload> {
-        let chosen = if self.scenario.is_empty() {
-            Scenario::value_variants()
-        } else {
-            &self.scenario
-        };
-        chosen
-            .iter()
-            .map(|scenario| self.workload(*scenario))
-            .collect()
+        let chosen =
+            if self.scenario.is_empty() { Scenario::value_variants() } else { &self.scenario };
+        chosen.iter().map(|scenario| self.workload(*scenario)).collect()
     }
 
     fn workload(&self, scenario: Scenario) -> Workload {
@@ -136,24 +130,10 @@ impl Options {
         };
         match scenario {
             Scenario::Storm => main,
-            Scenario::Single => Workload {
-                repositories: 1,
-                ..short
-            },
-            Scenario::Serial => Workload {
-                connections: 1,
-                ..short
-            },
-            Scenario::Large => Workload {
-                connections: 100,
-                body_bytes: 20 * 1024,
-                ..short
-            },
-            Scenario::Many => Workload {
-                connections: 512,
-                body_bytes: 2 * 1024,
-                ..short
-            },
+            Scenario::Single => Workload { repositories: 1, ..short },
+            Scenario::Serial => Workload { connections: 1, ..short },
+            Scenario::Large => Workload { connections: 100, body_bytes: 20 * 1024, ..short },
+            Scenario::Many => Workload { connections: 512, body_bytes: 2 * 1024, ..short },
         }
     }
 }

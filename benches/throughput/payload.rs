@@ -40,14 +40,8 @@ struct Shape {
 ///
 /// When no push fits into `bytes`; the message names the smallest size.
 pub(crate) fn push(repository: usize, bytes: usize) -> Result<String> {
-    let whole = (1..=MAX_COMMITS).rev().map(|commits| Shape {
-        commits,
-        whole: true,
-    });
-    let brief = (1..=MAX_COMMITS).rev().map(|commits| Shape {
-        commits,
-        whole: false,
-    });
+    let whole = (1..=MAX_COMMITS).rev().map(|commits| Shape { commits, whole: true });
+    let brief = (1..=MAX_COMMITS).rev().map(|commits| Shape { commits, whole: false });
     let mut smallest = 0;
     for shape in whole.chain(brief) {
         let base = render(repository, shape, "", "");
@@ -66,10 +60,8 @@ fn fill(repository: usize, shape: Shape, room: usize) -> String {
     // A single commit is also the head commit, where every byte of it would count twice.
     if shape.commits > 1 {
         for number in 0.. {
-            let file = format!(
-                ",\n    \"services/registry/{}/{number:05}_test.go\"",
-                folder(number)
-            );
+            let file =
+                format!(",\n    \"services/registry/{}/{number:05}_test.go\"", folder(number));
             // The list of commits stands two levels deeper: four more spaces.
             used += file.len() + 4;
             if used > room {
@@ -99,11 +91,7 @@ fn render(repository: usize, shape: Shape, files: &str, pad: &str) -> String {
         .enumerate()
         .map(|(number, message)| {
             let oldest = number + 1 == shape.commits;
-            commit(
-                seed + number as u64,
-                message,
-                if oldest { files } else { "" },
-            )
+            commit(seed + number as u64, message, if oldest { files } else { "" })
         })
         .collect();
     let head = match commits.first() {
@@ -112,11 +100,7 @@ fn render(repository: usize, shape: Shape, files: &str, pad: &str) -> String {
     };
     let listed: Vec<String> = commits.iter().map(|commit| indent(commit, 2)).collect();
     let user = user(repository, shape.whole);
-    let place = if shape.whole {
-        REPOSITORY
-    } else {
-        REPOSITORY_BRIEF
-    };
+    let place = if shape.whole { REPOSITORY } else { REPOSITORY_BRIEF };
     PUSH.trim_end()
         .replace("@COMMITS@", &listed.join(",\n    "))
         .replace("@HEAD@", &head)
@@ -145,14 +129,11 @@ fn commit(seed: u64, message: &str, files: &str) -> String {
 
 fn user(repository: usize, whole: bool) -> String {
     let template = if whole { USER } else { USER_BRIEF };
-    template
-        .trim_end()
-        .replace("@NAME@", &format!("Team {}", repository % 16))
+    template.trim_end().replace("@NAME@", &format!("Team {}", repository % 16))
 }
 
 fn indent(text: &str, levels: usize) -> String {
-    text.trim_end()
-        .replace('\n', &format!("\n{}", "  ".repeat(levels)))
+    text.trim_end().replace('\n', &format!("\n{}", "  ".repeat(levels)))
 }
 
 /// Forty hex digits that look like a commit's name; equal for equal seeds.

@@ -24,10 +24,7 @@ pub(crate) const LEASH: &str = "leash";
 pub(crate) fn leashed(program: &Path) -> Result<Command> {
     let own = std::env::current_exe().context("cannot find this benchmark's own executable")?;
     let mut command = Command::new(own);
-    command
-        .arg(LEASH)
-        .arg(std::process::id().to_string())
-        .arg(program);
+    command.arg(LEASH).arg(std::process::id().to_string()).arg(program);
     Ok(command)
 }
 
@@ -36,9 +33,7 @@ pub(crate) fn leashed(program: &Path) -> Result<Command> {
 /// Only code between fork and exec can ask for this, which would be `unsafe` in the parent: so
 /// the executable starts itself and replaces itself. Returns only on failure.
 pub(crate) fn run_leashed(mut arguments: impl Iterator<Item = OsString>) -> Result<()> {
-    let parent = arguments
-        .next()
-        .and_then(|text| text.to_str()?.parse::<i32>().ok());
+    let parent = arguments.next().and_then(|text| text.to_str()?.parse::<i32>().ok());
     let program = arguments.next().context("the leash needs a program")?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // The parent may have ended before the request; then no signal will ever come.
@@ -88,11 +83,7 @@ impl Daemon {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
         let tail: Vec<&str> = lines.into_iter().rev().collect();
-        bail!(
-            "{} ended ({status}); its last lines:\n{}",
-            self.name,
-            tail.join("\n")
-        );
+        bail!("{} ended ({status}); its last lines:\n{}", self.name, tail.join("\n"));
     }
 }
 
@@ -111,9 +102,7 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     let ticks =
         stat_ticks(&stat).with_context(|| format!("{path} does not look as proc(5) says"))?;
     let per_second = rustix::param::clock_ticks_per_second().max(1);
-    Ok(Duration::from_micros(
-        ticks.saturating_mul(1_000_000) / per_second,
-    ))
+    Ok(Duration::from_micros(ticks.saturating_mul(1_000_000) / per_second))
 }
 
 /// `utime` + `stime` of a `/proc/PID/stat` line, in clock ticks.
@@ -146,10 +135,7 @@ pub(crate) fn status_memory(status: &str) -> Option<Memory> {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
     };
-    Some(Memory {
-        resident_kib: kib("VmRSS:")?,
-        peak_kib: kib("VmHWM:")?,
-    })
+    Some(Memory { resident_kib: kib("VmRSS:")?, peak_kib: kib("VmHWM:")? })
 }
 
 /// Different loopback addresses whose ports are free now.

@@ -28,11 +28,7 @@ fn write_all(text: &mut String, results: &Results) -> std::fmt::Result {
         if machine.sha_extensions { "yes" } else { "no" },
         machine.nats_server,
         machine.rustc,
-        if machine.optimised {
-            ""
-        } else {
-            ", NOT OPTIMISED: the figures mean nothing"
-        },
+        if machine.optimised { "" } else { ", NOT OPTIMISED: the figures mean nothing" },
     )?;
     for scenario in &results.scenarios {
         write_scenario(text, scenario)?;
@@ -43,11 +39,7 @@ fn write_all(text: &mut String, results: &Results) -> std::fmt::Result {
     }
     for verdict in &results.verdicts {
         let word = if verdict.met { "met" } else { "NOT met" };
-        writeln!(
-            text,
-            "{}: {}, wanted {}: {word}",
-            verdict.what, verdict.found, verdict.wanted
-        )?;
+        writeln!(text, "{}: {}, wanted {}: {word}", verdict.what, verdict.found, verdict.wanted)?;
     }
     for problem in &results.problems {
         writeln!(text, "BROKEN: {problem}")?;
@@ -78,10 +70,7 @@ fn write_scenario(text: &mut String, scenario: &ScenarioResult) -> std::fmt::Res
     if let Some(ratio) = &scenario.ratio {
         write_ratio(text, ratio)?;
     }
-    let busiest = scenario
-        .measurements
-        .iter()
-        .flat_map(|measurement| &measurement.rounds);
+    let busiest = scenario.measurements.iter().flat_map(|measurement| &measurement.rounds);
     let busiest = busiest.map(|round| round.load_cores).fold(0.0, f64::max);
     if busiest > BUSY_GENERATOR {
         writeln!(
@@ -97,12 +86,7 @@ fn write_measurement(text: &mut String, measurement: &Measurement) -> std::fmt::
     let Some(summary) = &measurement.summary else {
         return writeln!(text, "{:<16}no figures", measurement.server);
     };
-    let Summary {
-        requests_per_second,
-        p50_us,
-        p99_us,
-        server_cpu_us,
-    } = summary;
+    let Summary { requests_per_second, p50_us, p99_us, server_cpu_us } = summary;
     writeln!(
         text,
         "{:<16}{:>24}{:>22}{:>22}{:>23}{:>9.1}{:>9.1}{:>8}",
@@ -120,12 +104,7 @@ fn write_measurement(text: &mut String, measurement: &Measurement) -> std::fmt::
 /// A median and its spread, each divided by `unit`.
 pub(crate) fn spread(spread: &Spread, unit: f64, digits: usize) -> String {
     let Spread { median, min, max } = spread;
-    format!(
-        "{:.digits$} ({:.digits$}..{:.digits$})",
-        median / unit,
-        min / unit,
-        max / unit
-    )
+    format!("{:.digits$} ({:.digits$}..{:.digits$})", median / unit, min / unit, max / unit)
 }
 
 fn write_ratio(text: &mut String, ratio: &Ratio) -> std::fmt::Result {

@@ -57,11 +57,7 @@ impl Requests {
                 Ok(Prepared { head, body })
             })
             .collect::<Result<_>>()?;
-        Ok(Self {
-            prepared,
-            given: AtomicU64::new(0),
-            run: getrandom::u64()?,
-        })
+        Ok(Self { prepared, given: AtomicU64::new(0), run: getrandom::u64()? })
     }
 
     /// Replaces the content of `buffer` with the next request.
@@ -69,10 +65,7 @@ impl Requests {
         buffer.clear();
         let number = self.given.fetch_add(1, Ordering::Relaxed);
         let place = number % self.prepared.len() as u64;
-        let Some(request) = usize::try_from(place)
-            .ok()
-            .and_then(|at| self.prepared.get(at))
-        else {
+        let Some(request) = usize::try_from(place).ok().and_then(|at| self.prepared.get(at)) else {
             return;
         };
         let delivery = delivery_id(self.run, number);

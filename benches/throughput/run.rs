@@ -85,20 +85,9 @@ pub(crate) async fn run(options: &Options, progress: fn(&str)) -> Result<Results
     }
     let servers: Vec<ServerFacts> = servers.iter().map(facts).collect();
     // A broken run proves no promise: a dead process, for one, has little memory.
-    let verdicts = if problems.is_empty() {
-        judge(&servers, &scenarios)
-    } else {
-        Vec::new()
-    };
+    let verdicts = if problems.is_empty() { judge(&servers, &scenarios) } else { Vec::new() };
     let extra_config = options.extra_config.clone();
-    Ok(Results {
-        machine,
-        extra_config,
-        servers,
-        scenarios,
-        verdicts,
-        problems,
-    })
+    Ok(Results { machine, extra_config, servers, scenarios, verdicts, problems })
 }
 
 async fn start(options: &Options, nats: &Nats, directory: &Path) -> Result<Vec<Server>> {
@@ -154,17 +143,10 @@ async fn scenario(
         })
         .collect();
     let ratio = match measurements.as_slice() {
-        [first, last] => first
-            .summary
-            .zip(last.summary)
-            .map(|(yard, own)| own.ratio_to(&yard)),
+        [first, last] => first.summary.zip(last.summary).map(|(yard, own)| own.ratio_to(&yard)),
         _ => None,
     };
-    Ok(ScenarioResult {
-        workload,
-        measurements,
-        ratio,
-    })
+    Ok(ScenarioResult { workload, measurements, ratio })
 }
 
 /// Loads `server` once, compares what it promised with what was stored, empties the stream.
@@ -193,11 +175,7 @@ async fn round(workload: &Workload, server: &mut Server) -> Result<Round> {
             round.accepted
         );
     }
-    server
-        .stream
-        .purge()
-        .await
-        .context("cannot empty the stream")?;
+    server.stream.purge().await.context("cannot empty the stream")?;
     Ok(round)
 }
 
@@ -205,15 +183,9 @@ async fn load(plan: &Plan) -> Result<Round> {
     let own = std::env::current_exe()?;
     let mut command = process::leashed(&own)?;
     command.arg(LOAD).arg(serde_json::to_string(plan)?);
-    let output = tokio::process::Command::from(command)
-        .kill_on_drop(true)
-        .output()
-        .await?;
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output().await?;
     if !output.status.success() {
-        bail!(
-            "the load generator failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("the load generator failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     serde_json::from_slice(&output.stdout).context("the load generator's figures are unreadable")
 }
@@ -231,12 +203,7 @@ fn judge(servers: &[ServerFacts], scenarios: &[ScenarioResult]) -> Vec<Verdict> 
     let Some(forgewire) = servers.iter().find(|server| server.name == "forgewire") else {
         return Vec::new();
     };
-    let storm = scenarios
-        .iter()
-        .find(|result| result.workload.scenario == Scenario::Storm);
+    let storm = scenarios.iter().find(|result| result.workload.scenario == Scenario::Storm);
     let ratio = storm.and_then(|result| result.ratio);
-    verdicts(
-        ratio.map(|ratio| ratio.requests_per_second),
-        forgewire.end.peak_kib,
-    )
+    verdicts(ratio.map(|ratio| ratio.requests_per_second), forgewire.end.peak_kib)
 }

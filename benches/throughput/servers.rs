@@ -39,9 +39,7 @@ impl Nats {
     pub(crate) async fn start(program: &Path, directory: &Path) -> Result<Self> {
         let [address] = process::free_addresses()?;
         let mut command = process::leashed(program)?;
-        command
-            .args(["-js", "-a", "127.0.0.1", "-p"])
-            .arg(address.port().to_string());
+        command.args(["-js", "-a", "127.0.0.1", "-p"]).arg(address.port().to_string());
         command.arg("-sd").arg(directory.join("jetstream"));
         let mut daemon = Daemon::start("nats-server", command, directory)?;
         let url = format!("nats://{address}");
@@ -57,12 +55,7 @@ impl Nats {
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         let jetstream = jetstream::new(client.clone());
-        Ok(Self {
-            url,
-            client,
-            jetstream,
-            _daemon: daemon,
-        })
+        Ok(Self { url, client, jetstream, _daemon: daemon })
     }
 }
 
@@ -101,24 +94,12 @@ impl Server {
         let [address] = process::free_addresses()?;
         let own = std::env::current_exe()?;
         let mut command = process::leashed(&own)?;
-        command.args([
-            YARDSTICK,
-            &address.to_string(),
-            &nats.url,
-            &format!("{prefix}.push"),
-        ]);
+        command.args([YARDSTICK, &address.to_string(), &nats.url, &format!("{prefix}.push")]);
         let begun = Instant::now();
         let mut daemon = Daemon::start(name, command, directory)?;
         let ready = wait_ready(&mut daemon, address, begun).await?;
         let idle = process::memory(daemon.pid())?;
-        Ok(Self {
-            name,
-            address,
-            stream,
-            ready,
-            idle,
-            daemon,
-        })
+        Ok(Self { name, address, stream, ready, idle, daemon })
     }
 
     /// Starts forgewire; it creates its stream itself.
@@ -138,9 +119,7 @@ impl Server {
         let mut command = process::leashed(Path::new(FORGEWIRE))?;
         command.args(["serve", "--config"]).arg(&config);
         // What it keeps on disk stays within the run; what the caller's shell sets stays out.
-        command
-            .env("HOME", directory)
-            .env("XDG_STATE_HOME", directory);
+        command.env("HOME", directory).env("XDG_STATE_HOME", directory);
         for (variable, _) in std::env::vars_os() {
             if variable.to_string_lossy().starts_with("FORGEWIRE_") {
                 command.env_remove(variable);
@@ -156,14 +135,7 @@ impl Server {
             .await
             .context("forgewire is ready, but its stream is not there")?;
         require_equal_stream(&stream.cached_info().config)?;
-        Ok(Self {
-            name,
-            address,
-            stream,
-            ready,
-            idle,
-            daemon,
-        })
+        Ok(Self { name, address, stream, ready, idle, daemon })
     }
 
     /// Messages that the stream holds now.

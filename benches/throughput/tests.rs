@@ -1,10 +1,7 @@
 //! Tests of the benchmark's own parts: what it sends, what it counts, what it reads from Linux.
 //!
 //! A target of its own, because the benchmark has no test harness.
-#![expect(
-    dead_code,
-    reason = "the parts are here without the run that uses all of them"
-)]
+#![expect(dead_code, reason = "the parts are here without the run that uses all of them")]
 
 mod figures;
 mod load;
@@ -30,11 +27,7 @@ use crate::options::{Options, Scenario};
 use crate::request::{Requests, Target};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-const TARGET: Target<'_> = Target {
-    host: "forge.example",
-    path: "/hooks/gitea",
-    secret: SECRET,
-};
+const TARGET: Target<'_> = Target { host: "forge.example", path: "/hooks/gitea", secret: SECRET };
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -55,18 +48,10 @@ fn a_push_reads_as_gitea_writes_it() {
         assert_eq!(push["ref"], "refs/heads/main");
         assert_ne!(push["before"], push["after"]);
         assert_eq!(push["commits"][0]["id"], push["after"]);
-        assert_eq!(
-            push["commits"].as_array().unwrap().len(),
-            push["total_commits"]
-        );
+        assert_eq!(push["commits"].as_array().unwrap().len(), push["total_commits"]);
         assert_eq!(push["repository"]["full_name"], "team-7/Service.7");
-        assert_eq!(
-            push["repository"]["owner"]["login"],
-            push["sender"]["login"]
-        );
-        let left = text
-            .split('@')
-            .filter(|word| word.len() > 1 && *word == word.to_uppercase());
+        assert_eq!(push["repository"]["owner"]["login"], push["sender"]["login"]);
+        let left = text.split('@').filter(|word| word.len() > 1 && *word == word.to_uppercase());
         assert_eq!(
             left.collect::<Vec<_>>(),
             Vec::<&str>::new(),
@@ -80,19 +65,13 @@ fn a_whole_push_names_its_head_commit_and_files() {
     let push: Value = serde_json::from_str(&payload::push(3, 9011).unwrap()).unwrap();
     assert_eq!(push["head_commit"], push["commits"][0]);
     let oldest = push["commits"].as_array().unwrap().last().unwrap();
-    assert!(
-        oldest["modified"].as_array().unwrap().len() > 2,
-        "the size comes from files"
-    );
+    assert!(oldest["modified"].as_array().unwrap().len() > 2, "the size comes from files");
 }
 
 #[test]
 fn a_size_without_room_names_the_smallest() {
     let error = payload::push(0, 100).unwrap_err().to_string();
-    assert!(
-        error.contains("--bytes 100") && error.contains("at least 1"),
-        "{error}"
-    );
+    assert!(error.contains("--bytes 100") && error.contains("at least 1"), "{error}");
 }
 
 #[test]
@@ -113,9 +92,8 @@ fn every_request_is_signed_and_has_its_own_delivery() {
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
         mac.update(body.as_bytes());
         let mut signature = [0; 32];
-        for (byte, pair) in signature
-            .iter_mut()
-            .zip(header("X-Gitea-Signature:").as_bytes().chunks(2))
+        for (byte, pair) in
+            signature.iter_mut().zip(header("X-Gitea-Signature:").as_bytes().chunks(2))
         {
             *byte = u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
         }
@@ -138,22 +116,14 @@ fn bodies_beyond_a_gibibyte_are_refused() {
 fn an_answer_counts_only_when_complete() {
     let whole = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}";
     for end in 0..whole.len() {
-        assert_eq!(
-            load::answer_status(&whole[..end]).unwrap(),
-            None,
-            "{end} bytes"
-        );
+        assert_eq!(load::answer_status(&whole[..end]).unwrap(), None, "{end} bytes");
     }
     assert_eq!(load::answer_status(whole).unwrap(), Some(202));
 }
 
 #[test]
 fn an_answer_without_a_sane_length_is_an_error() {
-    for head in [
-        "HTTP/1.1 202 OK",
-        "HTTP/1.1 202 OK\r\ncontent-length: 99999",
-        "SMTP ready",
-    ] {
+    for head in ["HTTP/1.1 202 OK", "HTTP/1.1 202 OK\r\ncontent-length: 99999", "SMTP ready"] {
         let answer = format!("{head}\r\n\r\n");
         assert!(load::answer_status(answer.as_bytes()).is_err(), "{head}");
     }
@@ -240,14 +210,7 @@ fn percentiles_are_values_that_occurred() {
 #[test]
 fn a_spread_is_the_median_between_its_ends() {
     let odd = Spread::of([3.0, 1.0, 2.0]).unwrap();
-    assert_eq!(
-        odd,
-        Spread {
-            median: 2.0,
-            min: 1.0,
-            max: 3.0
-        }
-    );
+    assert_eq!(odd, Spread { median: 2.0, min: 1.0, max: 3.0 });
     assert_eq!(Spread::of([1.0, 4.0]).unwrap().median.to_string(), "2.5");
     assert_eq!(Spread::of([]), None);
 }
@@ -255,11 +218,7 @@ fn a_spread_is_the_median_between_its_ends() {
 #[test]
 fn a_ratio_compares_medians() {
     let summary = |rate: f64| {
-        let round = Round {
-            requests_per_second: rate,
-            p50_us: 1.0,
-            ..Round::default()
-        };
+        let round = Round { requests_per_second: rate, p50_us: 1.0, ..Round::default() };
         Summary::of(&[round]).unwrap()
     };
     let ratio = summary(900.0).ratio_to(&summary(1200.0));
@@ -269,18 +228,11 @@ fn a_ratio_compares_medians() {
 #[test]
 fn a_promise_is_judged_at_its_edge() {
     let met = |ratio, peak_kib| -> Vec<bool> {
-        verdicts(Some(ratio), peak_kib)
-            .iter()
-            .map(|verdict| verdict.met)
-            .collect()
+        verdicts(Some(ratio), peak_kib).iter().map(|verdict| verdict.met).collect()
     };
     assert_eq!(met(0.75, 40 * 1024 - 1), [true, true]);
     assert_eq!(met(0.749, 40 * 1024), [false, false]);
-    assert_eq!(
-        verdicts(None, 1).len(),
-        1,
-        "without a yardstick there is no ratio"
-    );
+    assert_eq!(verdicts(None, 1).len(), 1, "without a yardstick there is no ratio");
 }
 
 #[test]
@@ -309,9 +261,7 @@ fn free_addresses_differ() {
 fn sha_extensions_are_a_flag_of_their_own() {
     assert!(machine::has_sha_extensions("flags\t\t: fpu sha_ni avx"));
     assert!(machine::has_sha_extensions("Features\t: fp asimd sha2"));
-    assert!(!machine::has_sha_extensions(
-        "flags\t\t: fpu avx\nmodel name\t: sha_ni"
-    ));
+    assert!(!machine::has_sha_extensions("flags\t\t: fpu avx\nmodel name\t: sha_ni"));
     assert_eq!(machine::cpu_model("model name\t: A CPU\n"), Some("A CPU"));
 }
 
@@ -322,10 +272,7 @@ fn the_command_line_is_well_formed() {
     let workloads = options.workloads();
     assert_eq!(workloads.len(), 5);
     let storm = &workloads[0];
-    assert_eq!(
-        (storm.scenario, storm.connections, storm.rounds),
-        (Scenario::Storm, 32, 9)
-    );
+    assert_eq!((storm.scenario, storm.connections, storm.rounds), (Scenario::Storm, 32, 9));
     assert_eq!((storm.body_bytes, storm.repositories), (9011, 256));
     assert!(Options::try_parse_from(["throughput", "--seconds", "0"]).is_err());
     assert!(Options::try_parse_from(["throughput", "--self-test", "--only", "yardstick"]).is_err());

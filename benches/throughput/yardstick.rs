@@ -54,12 +54,10 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         .route("/readyz", get(|| async { StatusCode::OK }))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(app);
-    let listener = tokio::net::TcpListener::bind(settings.listen)
-        .await?
-        .tap_io(|connection| {
-            // Without it the answers wait for Nagle; an error means the peer has gone already.
-            let _ = connection.set_nodelay(true);
-        });
+    let listener = tokio::net::TcpListener::bind(settings.listen).await?.tap_io(|connection| {
+        // Without it the answers wait for Nagle; an error means the peer has gone already.
+        let _ = connection.set_nodelay(true);
+    });
     axum::serve(listener, router).await?;
     Ok(())
 }
@@ -98,11 +96,7 @@ async fn publish(
     body: Bytes,
 ) -> Result<u64, jetstream::context::PublishError> {
     let message = PublishMessage::build().payload(body).message_id(id);
-    let ack = app
-        .stream
-        .send_publish(app.subject.clone(), message)
-        .await?
-        .await?;
+    let ack = app.stream.send_publish(app.subject.clone(), message).await?.await?;
     Ok(ack.sequence)
 }
 

@@ -57,9 +57,7 @@ pub struct Buffered {
 impl fmt::Debug for Buffered {
     /// Leaves the bytes out: bodies do not belong into logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Buffered")
-            .field("len", &self.bytes.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Buffered").field("len", &self.bytes.len()).finish_non_exhaustive()
     }
 }
 
@@ -148,25 +146,17 @@ impl fmt::Debug for Hold {
 
 impl Hold {
     pub(super) fn empty(conn: &Arc<Conn>) -> Self {
-        Self {
-            conn: Arc::clone(conn),
-            permit: None,
-        }
+        Self { conn: Arc::clone(conn), permit: None }
     }
 
     /// Permits that are missing for `bytes`, rounded up to whole KiB.
     fn missing(&self, bytes: usize) -> u32 {
-        let held = self
-            .permit
-            .as_ref()
-            .map_or(0, OwnedSemaphorePermit::num_permits);
+        let held = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         u32::try_from(bytes.div_ceil(1024).saturating_sub(held)).unwrap_or(u32::MAX)
     }
 
     fn add(&mut self, more: OwnedSemaphorePermit) {
-        self.conn
-            .held
-            .fetch_add(more.num_permits(), Ordering::Relaxed);
+        self.conn.held.fetch_add(more.num_permits(), Ordering::Relaxed);
         match &mut self.permit {
             Some(permit) => permit.merge(more),
             None => self.permit = Some(more),
@@ -212,9 +202,7 @@ impl Hold {
 
     pub(super) fn clear(&mut self) {
         if let Some(permit) = self.permit.take() {
-            self.conn
-                .held
-                .fetch_sub(permit.num_permits(), Ordering::Relaxed);
+            self.conn.held.fetch_sub(permit.num_permits(), Ordering::Relaxed);
         }
     }
 }

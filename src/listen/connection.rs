@@ -56,12 +56,7 @@ const NO_ROOM: LastWords = LastWords {
 
 impl LastWords {
     fn response(&self) -> String {
-        let Self {
-            status,
-            header,
-            code,
-            detail,
-        } = self;
+        let Self { status, header, code, detail } = self;
         let (number, title) = status.split_once(' ').unwrap_or((status, ""));
         let body = format!(
             r#"{{"type":"about:blank","title":"{title}","status":{number},"code":"{code}","detail":"{detail}"}}"#
@@ -105,10 +100,7 @@ impl Protocol {
             http,
             // Builds the routes once instead of at every request.
             router: TowerToHyperService::new(router.with_state(())),
-            tick: limits
-                .header_timeout
-                .min(limits.body_timeout)
-                .min(limits.idle_timeout),
+            tick: limits.header_timeout.min(limits.body_timeout).min(limits.idle_timeout),
         }
     }
 
@@ -189,16 +181,12 @@ impl Protocol {
     ) -> impl Future<Output = Result<hyper::Response<Response>, Infallible>> + use<> {
         let conn = Arc::clone(conn);
         conn.request_begins(!request.body().is_end_stream());
-        request
-            .extensions_mut()
-            .insert(ConnHandle(Arc::clone(&conn)));
+        request.extensions_mut().insert(ConnHandle(Arc::clone(&conn)));
         let answer = self.router.call(request);
         async move {
             let mut response = answer.await?;
             if conn.response_begins() {
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response.map(|body| Response { body, conn }))
         }

@@ -32,13 +32,7 @@ pub(super) struct Metered<I> {
 impl<I: Transport> Metered<I> {
     pub(super) fn new(inner: I, conn: Arc<Conn>) -> Self {
         let head_hold = Hold::empty(&conn);
-        Self {
-            inner,
-            conn,
-            head_bytes: 0,
-            head_hold,
-            ended: false,
-        }
+        Self { inner, conn, head_bytes: 0, head_hold, ended: false }
     }
 
     /// Whether hyper was told that nothing more will come.
@@ -56,11 +50,7 @@ impl<I: Transport> Metered<I> {
         if phase != Phase::Head {
             return Ok(());
         }
-        self.head_bytes = if begins {
-            bytes
-        } else {
-            self.head_bytes.saturating_add(bytes)
-        };
+        self.head_bytes = if begins { bytes } else { self.head_bytes.saturating_add(bytes) };
         let charged = self.head_bytes.saturating_sub(FREE_HEAD_BYTES);
         if self.head_hold.try_grow_to(charged) {
             Ok(())
@@ -209,9 +199,7 @@ mod tests {
         let mut io = Metered::new(Unheard(unread), Arc::clone(&member.0));
         let mut buf = [0; 8];
         let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(&mut io)
-            .poll_read(&mut cx, &mut ReadBuf::new(&mut buf))
-            .is_ready()
+        Pin::new(&mut io).poll_read(&mut cx, &mut ReadBuf::new(&mut buf)).is_ready()
     }
 
     #[test]

@@ -46,9 +46,7 @@ impl ConnHandle {
 
 impl fmt::Debug for ConnHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnHandle")
-            .field("peer", &self.0.peer)
-            .finish_non_exhaustive()
+        f.debug_struct("ConnHandle").field("peer", &self.0.peer).finish_non_exhaustive()
     }
 }
 
@@ -195,21 +193,13 @@ impl Conn {
             // The handler has limits of its own.
             Phase::Handling => return Due::Later(now + limits.body_timeout),
         };
-        if now < deadline {
-            Due::Later(deadline)
-        } else {
-            then
-        }
+        if now < deadline { Due::Later(deadline) } else { then }
     }
 
     /// Registers the connection's task for wakes, and returns whether it has been evicted.
     pub(super) fn poll_evicted(&self, cx: &Context<'_>) -> Poll<()> {
         self.waker.register(cx.waker());
-        if self.evicted.load(Ordering::Acquire) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if self.evicted.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     pub(super) async fn evicted(&self) {
@@ -293,11 +283,7 @@ impl Shared {
         let one_request = body.saturating_add(limits.max_header_bytes);
         // A permit count is 32 bits wide where several are taken at once.
         let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
-        let budget = limits
-            .max_buffered_bytes
-            .max(one_request)
-            .div_ceil(1024)
-            .min(most);
+        let budget = limits.max_buffered_bytes.max(one_request).div_ceil(1024).min(most);
         Self {
             limits,
             budget: Arc::new(Semaphore::new(budget)),
@@ -361,16 +347,12 @@ impl Shared {
     /// Evicts one connection that holds budget which `waiter` waits for.
     pub(super) fn squeeze(&self, waiter: &Conn) {
         let now = Instant::now();
-        let mut last = self
-            .last_squeeze
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last_squeeze.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| now.saturating_duration_since(last) < SQUEEZE_INTERVAL) {
             return;
         }
         *last = Some(now);
-        self.list()
-            .evict(|conn| conn.id != waiter.id && conn.held.load(Ordering::Relaxed) > 0);
+        self.list().evict(|conn| conn.id != waiter.id && conn.held.load(Ordering::Relaxed) > 0);
     }
 
     /// When the server began to close, if it has.
@@ -400,19 +382,14 @@ mod tests {
     use super::*;
 
     fn clients(addresses: &[&str]) -> usize {
-        let limits = Limits {
-            max_connections_per_client: 1,
-            ..Limits::default()
-        };
+        let limits = Limits { max_connections_per_client: 1, ..Limits::default() };
         let shared = Arc::new(Shared::new(limits));
         let members: Vec<_> = addresses
             .iter()
             .map(|address| shared.admit(address.parse().unwrap()).unwrap())
             .collect();
-        let evicted = members
-            .iter()
-            .filter(|member| member.0.evicted.load(Ordering::Relaxed))
-            .count();
+        let evicted =
+            members.iter().filter(|member| member.0.evicted.load(Ordering::Relaxed)).count();
         assert_eq!(shared.list().conns.len() + evicted, members.len());
         drop(members);
         assert!(shared.list().conns.is_empty() && shared.list().per_client.is_empty());
@@ -421,20 +398,14 @@ mod tests {
 
     #[test]
     fn an_ipv6_client_is_its_64_bit_network() {
-        assert_eq!(
-            clients(&["[2001:db8:0:1::1]:1", "[2001:db8:0:1:ffff::2]:2"]),
-            1
-        );
+        assert_eq!(clients(&["[2001:db8:0:1::1]:1", "[2001:db8:0:1:ffff::2]:2"]), 1);
         assert_eq!(clients(&["[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1"]), 2);
     }
 
     #[test]
     fn a_mapped_ipv4_client_is_an_ipv4_client() {
         assert_eq!(clients(&["[::ffff:192.0.2.1]:1", "192.0.2.1:2"]), 1);
-        assert_eq!(
-            clients(&["[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1"]),
-            2
-        );
+        assert_eq!(clients(&["[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1"]), 2);
     }
 
     #[test]
@@ -444,15 +415,9 @@ mod tests {
         let fresh = shared.admit("192.0.2.1:2".parse().unwrap()).unwrap();
         old.0.received(1 << 30);
         let then = old.0.opened + GRACE / 2;
-        assert!(
-            old.0.slowness(then) < fresh.0.slowness(then),
-            "both are young: bytes decide"
-        );
+        assert!(old.0.slowness(then) < fresh.0.slowness(then), "both are young: bytes decide");
         let later = old.0.opened + GRACE;
         assert!(fresh.0.opened > old.0.opened);
-        assert!(
-            old.0.slowness(later) > fresh.0.slowness(later),
-            "only one is young"
-        );
+        assert!(old.0.slowness(later) > fresh.0.slowness(later), "only one is young");
     }
 }

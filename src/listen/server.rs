@@ -95,13 +95,7 @@ impl Server {
             starved: false,
         };
         let task = tokio::spawn(acceptor.run(listener.inner, close.clone(), hard.clone()));
-        Self {
-            addr,
-            shared,
-            close,
-            hard,
-            acceptor: Some(AbortOnDropHandle::new(task)),
-        }
+        Self { addr, shared, close, hard, acceptor: Some(AbortOnDropHandle::new(task)) }
     }
 
     /// Address that is served, with the real port.
@@ -165,10 +159,7 @@ impl Server {
         };
         let ended = task.await;
         self.acceptor = None;
-        ended.map_err(|source| ServeError::Died {
-            addr: self.addr,
-            source,
-        })
+        ended.map_err(|source| ServeError::Died { addr: self.addr, source })
     }
 }
 
@@ -265,8 +256,7 @@ impl Acceptor {
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         if let Some(member) = self.shared.admit(peer) {
-            self.tasks
-                .spawn(self.protocol.clone().serve(stream, member));
+            self.tasks.spawn(self.protocol.clone().serve(stream, member));
             return;
         }
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {

@@ -158,19 +158,14 @@ impl Transport for TcpStream {
 /// reached. Warns if that is too little for `max_connections`.
 pub fn raise_file_limit(max_connections: usize) -> u64 {
     let before = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: before.maximum,
-        maximum: before.maximum,
-    };
+    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
     let reached = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => before.maximum,
         Err(_) => before.current,
     };
     // None means no limit.
     let reached = reached.unwrap_or(u64::MAX);
-    let wanted = u64::try_from(max_connections)
-        .unwrap_or(u64::MAX)
-        .saturating_add(SPARE_FILES);
+    let wanted = u64::try_from(max_connections).unwrap_or(u64::MAX).saturating_add(SPARE_FILES);
     if reached < wanted {
         warn!(
             open_files = reached,

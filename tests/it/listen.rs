@@ -27,10 +27,7 @@ fn post(length: usize) -> String {
 
 #[tokio::test]
 async fn an_idle_connection_outlives_the_head_timeout() {
-    let (server, _) = start(Limits {
-        header_timeout: SHORT,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { header_timeout: SHORT, ..Limits::default() });
     let mut client = Client::connect(server.local_addr()).await;
     assert_eq!(client.get("/hello").await.body, "hello");
 
@@ -44,10 +41,7 @@ async fn an_idle_connection_outlives_the_head_timeout() {
 
 #[tokio::test]
 async fn a_connection_idle_for_too_long_is_closed() {
-    let (server, _) = start(Limits {
-        idle_timeout: SHORT,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { idle_timeout: SHORT, ..Limits::default() });
     let mut client = Client::connect(server.local_addr()).await;
     let answered = Instant::now();
     assert_eq!(client.get("/hello").await.status, 200);
@@ -85,10 +79,7 @@ async fn handlers_see_their_peer() {
 
 #[tokio::test]
 async fn a_slow_head_gets_408() {
-    let (server, _) = start(Limits {
-        header_timeout: SHORT,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { header_timeout: SHORT, ..Limits::default() });
     let mut client = Client::connect(server.local_addr()).await;
     assert_eq!(client.get("/hello").await.status, 200);
     client.send("GET /hello HTTP/1.1\r\nHost:").await;
@@ -101,20 +92,14 @@ async fn a_slow_head_gets_408() {
 
 #[tokio::test]
 async fn a_silent_connection_is_closed_without_a_word() {
-    let (server, _) = start(Limits {
-        header_timeout: SHORT,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { header_timeout: SHORT, ..Limits::default() });
     let mut client = Client::connect(server.local_addr()).await;
     assert!(client.ends().await);
 }
 
 #[tokio::test]
 async fn a_slow_body_gets_408() {
-    let (server, _) = start(Limits {
-        body_timeout: SHORT,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { body_timeout: SHORT, ..Limits::default() });
     let mut client = Client::connect(server.local_addr()).await;
     client.send(post(10) + "abc").await;
     let answer = client.answer().await;
@@ -125,10 +110,7 @@ async fn a_slow_body_gets_408() {
 
 #[tokio::test]
 async fn a_response_that_nobody_takes_is_cut() {
-    let (server, _) = start(Limits {
-        body_timeout: SHORT,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { body_timeout: SHORT, ..Limits::default() });
     let mut client = Client::connect(server.local_addr()).await;
     client.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await;
     // The stop finishes only when the connection has ended, and nobody reads meanwhile.
@@ -146,9 +128,7 @@ async fn bodies_of_any_framing_are_read_whole() {
         client.send(vec![b'a'; length]).await;
         assert_eq!(client.answer().await.body, length.to_string());
     }
-    client
-        .send("POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        .await;
+    client.send("POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     for _ in 0..50 {
         client.send("400\r\n").await;
         client.send([b'b'; 1024]).await;
@@ -173,14 +153,9 @@ async fn a_large_body_is_refused_readably() {
 
 #[tokio::test]
 async fn chunks_over_the_limit_are_refused_readably() {
-    let (server, _) = start(Limits {
-        max_body_bytes: 100_000,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { max_body_bytes: 100_000, ..Limits::default() });
     let mut client = Client::connect(server.local_addr()).await;
-    client
-        .send("POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        .await;
+    client.send("POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     for _ in 0..11 {
         client.send("2710\r\n").await;
         client.send(vec![b'b'; 10_000]).await;
@@ -194,9 +169,7 @@ async fn chunks_over_the_limit_are_refused_readably() {
 async fn a_broken_chunk_is_an_aborted_body() {
     let (server, _) = start(Limits::default());
     let mut client = Client::connect(server.local_addr()).await;
-    client
-        .send("POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
-        .await;
+    client.send("POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").await;
     assert_eq!(client.answer().await.status, 400);
     assert!(client.ends().await);
 }
@@ -205,9 +178,7 @@ async fn a_broken_chunk_is_an_aborted_body() {
 async fn an_answer_before_the_body_closes_the_connection() {
     let (server, _) = start(Limits::default());
     let mut client = Client::connect(server.local_addr()).await;
-    client
-        .send("POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
-        .await;
+    client.send("POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").await;
     let answer = client.answer().await;
     assert_eq!(answer.status, 401);
     assert!(answer.says("connection: close"));
@@ -228,10 +199,7 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
 
 #[tokio::test]
 async fn a_client_that_asks_first_with_too_much_is_refused() {
-    let (server, _) = start(Limits {
-        max_body_bytes: 10,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { max_body_bytes: 10, ..Limits::default() });
     let mut client = Client::connect(server.local_addr()).await;
     client
         .send(
@@ -250,10 +218,7 @@ async fn heads_that_are_too_large_or_wrong_have_their_status() {
     for (request, status) in [
         (format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"), 414),
         (format!("GET / HTTP/1.1\r\nX: {huge}\r\n\r\n"), 431),
-        (
-            "GET / HTTP/1.1\r\n".to_owned() + &"x: y\r\n".repeat(101) + "\r\n",
-            431,
-        ),
+        ("GET / HTTP/1.1\r\n".to_owned() + &"x: y\r\n".repeat(101) + "\r\n", 431),
         ("GET / HTTP/1.1\r\nno colon\r\n\r\n".to_owned(), 400),
     ] {
         let mut client = Client::connect(server.local_addr()).await;
@@ -267,10 +232,7 @@ async fn heads_that_are_too_large_or_wrong_have_their_status() {
 
 #[tokio::test]
 async fn the_slowest_unknown_connection_makes_room() {
-    let (server, _) = start(Limits {
-        max_connections: 3,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { max_connections: 3, ..Limits::default() });
     let addr = server.local_addr();
     let mut known = Client::connect(addr).await;
     assert_eq!(known.get("/login").await.status, 200);
@@ -289,10 +251,7 @@ async fn the_slowest_unknown_connection_makes_room() {
 
 #[tokio::test]
 async fn a_known_connection_is_never_evicted() {
-    let (server, _) = start(Limits {
-        max_connections: 1,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { max_connections: 1, ..Limits::default() });
     let mut known = Client::connect(server.local_addr()).await;
     assert_eq!(known.get("/login").await.status, 200);
 
@@ -309,10 +268,7 @@ async fn a_known_connection_is_never_evicted() {
 
 #[tokio::test]
 async fn one_client_cannot_crowd_out_another() {
-    let (server, _) = start(Limits {
-        max_connections_per_client: 1,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { max_connections_per_client: 1, ..Limits::default() });
     let addr = server.local_addr();
     let mut other = Client::connect_from("127.0.0.3", addr).await;
     let mut first = Client::connect_from("127.0.0.2", addr).await;
@@ -325,23 +281,17 @@ async fn one_client_cannot_crowd_out_another() {
 
 #[tokio::test]
 async fn a_closed_connection_leaves_its_place() {
-    let (server, _) = start(Limits {
-        max_connections: 1,
-        ..Limits::default()
-    });
+    let (server, _) = start(Limits { max_connections: 1, ..Limits::default() });
     for _ in 0..20 {
         let mut client = Client::connect(server.local_addr()).await;
-        client
-            .send("GET /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            .await;
+        client.send("GET /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
         assert_eq!(client.answer().await.status, 200);
         drop(client);
         // The place is free when the server has seen the close, which is soon but not at once.
         let free = async {
             loop {
                 let mut next = Client::connect(server.local_addr()).await;
-                next.send("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                    .await;
+                next.send("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
                 if next.answer().await.status == 200 {
                     return;
                 }
@@ -353,11 +303,7 @@ async fn a_closed_connection_leaves_its_place() {
 
 /// Room for two whole bodies and half of a third.
 fn tight() -> Limits {
-    Limits {
-        max_body_bytes: 64 << 10,
-        max_buffered_bytes: 160 << 10,
-        ..Limits::default()
-    }
+    Limits { max_body_bytes: 64 << 10, max_buffered_bytes: 160 << 10, ..Limits::default() }
 }
 
 /// Makes the server reserve memory for a whole body; its go-ahead says that it has.
@@ -402,8 +348,7 @@ async fn without_memory_a_request_is_put_off() {
     assert_eq!(client.answer().await.status, 503);
     // Neither can a long head be kept.
     let mut long = Client::connect(server.local_addr()).await;
-    long.send(format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(90_000)))
-        .await;
+    long.send(format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(90_000))).await;
     assert!(long.ends().await);
 
     for holder in &mut holders {
@@ -414,11 +359,7 @@ async fn without_memory_a_request_is_put_off() {
         let mut again = Client::connect(server.local_addr()).await;
         again.send(post(65_536)).await;
         again.send(vec![b'a'; 65_536]).await;
-        assert_eq!(
-            again.answer().await.body,
-            "65536",
-            "the memory was given back"
-        );
+        assert_eq!(again.answer().await.body, "65536", "the memory was given back");
     }
 }
 
@@ -431,12 +372,7 @@ async fn a_panic_costs_one_connection() {
     client.send("GET /panic HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(client.ends().await);
     assert_eq!(other.get("/hello").await.status, 200);
-    assert!(
-        timeout(Duration::from_millis(1), server.join())
-            .await
-            .is_err(),
-        "still running"
-    );
+    assert!(timeout(Duration::from_millis(1), server.join()).await.is_err(), "still running");
 }
 
 #[tokio::test]
@@ -444,13 +380,8 @@ async fn a_taken_address_is_named() {
     let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let error = bind(first.local_addr()).unwrap_err().to_string();
     assert!(error.contains(&first.local_addr().to_string()), "{error}");
-    let error = bind("192.0.2.1:80".parse().unwrap())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("192.0.2.1:80") && error.contains("no such address"),
-        "{error}"
-    );
+    let error = bind("192.0.2.1:80".parse().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("192.0.2.1:80") && error.contains("no such address"), "{error}");
 }
 
 #[test]
@@ -472,10 +403,7 @@ async fn a_stop_finishes_what_has_begun_and_closes_what_idles() {
 
     let stop = tokio::spawn(server.shutdown(Duration::ZERO, PATIENCE));
     assert!(idle.ends().await);
-    assert!(
-        Client::try_connect(addr).await.is_err(),
-        "the port is closed"
-    );
+    assert!(Client::try_connect(addr).await.is_err(), "the port is closed");
     gate.leave.add_permits(1);
     let answer = busy.answer().await;
     assert_eq!(answer.body, "held");
@@ -571,11 +499,7 @@ async fn a_stop_under_load_loses_no_request() {
     for _ in 0..32 {
         forges.spawn(forge(addr, Arc::clone(&answered), draining.clone()));
     }
-    timeout(PATIENCE, answered.acquire_many(500))
-        .await
-        .unwrap()
-        .unwrap()
-        .forget();
+    timeout(PATIENCE, answered.acquire_many(500)).await.unwrap().unwrap().forget();
 
     let stop = tokio::spawn(server.shutdown(Duration::from_millis(500), PATIENCE));
     timeout(PATIENCE, draining.cancelled()).await.unwrap();
@@ -596,9 +520,7 @@ async fn a_stop_under_load_loses_no_request() {
 async fn serve_until_stdin_ends() {
     let (server, _) = start(Limits::default());
     println!("serving {}", server.local_addr());
-    tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink())
-        .await
-        .unwrap();
+    tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await.unwrap();
 }
 
 #[tokio::test]
@@ -606,12 +528,7 @@ async fn without_descriptors_the_slowest_make_room() {
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n 40 && exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "listen::serve_until_stdin_ends",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "listen::serve_until_stdin_ends", "--ignored", "--nocapture"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -619,11 +536,7 @@ async fn without_descriptors_the_slowest_make_room() {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let addr = loop {
-        let line = timeout(PATIENCE, lines.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
         if let Some((_, addr)) = line.split_once("serving ") {
             break addr.parse().unwrap();
         }
@@ -637,22 +550,13 @@ async fn without_descriptors_the_slowest_make_room() {
     let mut client = Client::connect(addr).await;
     assert_eq!(client.get("/hello").await.body, "hello");
     drop(child.stdin.take());
-    assert!(
-        timeout(PATIENCE, child.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .success()
-    );
+    assert!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_good_request_is_answered_among_thousands_that_dribble() {
-    let limits = Limits {
-        max_connections: 1_000,
-        max_connections_per_client: 300,
-        ..Limits::default()
-    };
+    let limits =
+        Limits { max_connections: 1_000, max_connections_per_client: 300, ..Limits::default() };
     let (server, _) = start(limits);
     let mut crowd = Vec::new();
     for i in 0..2_000 {
@@ -678,11 +582,7 @@ async fn a_good_request_is_answered_among_thousands_that_dribble() {
         let mut client = Client::connect(server.local_addr()).await;
         client.send(post(9_000) + &"a".repeat(9_000)).await;
         assert_eq!(client.answer().await.body, "9000");
-        assert!(
-            begun.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     }
     stop.store(true, Ordering::Relaxed);
     dribbling.await.unwrap();

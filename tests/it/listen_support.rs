@@ -31,10 +31,7 @@ pub(crate) struct Gate {
 }
 
 pub(crate) fn start(limits: Limits) -> (Server, Gate) {
-    let gate = Gate {
-        entered: Arc::new(Semaphore::new(0)),
-        leave: Arc::new(Semaphore::new(0)),
-    };
+    let gate = Gate { entered: Arc::new(Semaphore::new(0)), leave: Arc::new(Semaphore::new(0)) };
     let router =
         Router::new()
             .route("/hello", get(|| async { "hello" }))
@@ -110,25 +107,14 @@ impl Client {
     pub(crate) async fn try_connect(addr: SocketAddr) -> std::io::Result<Self> {
         let stream = timeout(PATIENCE, TcpStream::connect(addr)).await??;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            read: Vec::new(),
-        })
+        Ok(Self { stream, read: Vec::new() })
     }
 
     pub(crate) async fn connect_from(source: &str, addr: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        socket
-            .bind(SocketAddr::new(source.parse().unwrap(), 0))
-            .unwrap();
-        let stream = timeout(PATIENCE, socket.connect(addr))
-            .await
-            .unwrap()
-            .unwrap();
-        Self {
-            stream,
-            read: Vec::new(),
-        }
+        socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
+        let stream = timeout(PATIENCE, socket.connect(addr)).await.unwrap().unwrap();
+        Self { stream, read: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -137,9 +123,7 @@ impl Client {
 
     /// The next answer, or `None` if the connection ended before its first byte.
     pub(crate) async fn try_answer(&mut self) -> Option<Answer> {
-        timeout(PATIENCE, self.read_answer())
-            .await
-            .expect("an answer or an end in time")
+        timeout(PATIENCE, self.read_answer()).await.expect("an answer or an end in time")
     }
 
     pub(crate) async fn answer(&mut self) -> Answer {
@@ -152,8 +136,7 @@ impl Client {
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
-            .await;
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         self.answer().await
     }
 
@@ -171,10 +154,7 @@ impl Client {
         let length = head
             .to_ascii_lowercase()
             .lines()
-            .find_map(|line| {
-                line.strip_prefix("content-length: ")
-                    .map(|n| n.parse().unwrap())
-            })
+            .find_map(|line| line.strip_prefix("content-length: ").map(|n| n.parse().unwrap()))
             .unwrap_or(0);
         while self.read.len() < length {
             assert!(self.more().await, "cut inside of a body");
@@ -186,9 +166,6 @@ impl Client {
     }
 
     async fn more(&mut self) -> bool {
-        self.stream
-            .read_buf(&mut self.read)
-            .await
-            .is_ok_and(|n| n > 0)
+        self.stream.read_buf(&mut self.read).await.is_ok_and(|n| n > 0)
     }
 }

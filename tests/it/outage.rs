@@ -1,0 +1,102 @@
+//! NATS is not there, goes away, comes back.
+
+use std::time::{Duration, Instant};
+
+use crate::support::daemon::{Daemon, sources, stored};
+use crate::support::hook::{Hook, SECRET, push, sha};
+use crate::support::http::{deliver, get};
+use crate::support::nats::NatsServer;
+
+fn hook(id: &str) -> Hook {
+    Hook::new("gitea", "push", Some("push"), id, SECRET, &push("main", &sha('1'), &sha('2')))
+}
+
+#[tokio::test]
+async fn a_daemon_that_starts_before_nats_takes_deliveries_once_nats_is_there() {
+    let mut nats = NatsServer::absent();
+    let daemon = Daemon::unready(&nats.url(), &sources(), &[]).await;
+    let ready = get(daemon.admin, "/readyz").await;
+    assert_eq!(
+        (ready.status.as_u16(), &ready.json()["reason"]),
+        (503, &"nats_not_connected".into())
+    );
+    assert_eq!(get(daemon.admin, "/livez").await.status, 200);
+    let refused = deliver(daemon.hooks, "/hooks/gitea", &hook("early")).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "not_stored"));
+    nats.launch().await;
+    daemon.ready().await;
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("late")).await.status, 202);
+    assert_eq!(stored(&nats).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_answered_503_with_retry_after_in_two_seconds() {
+    let mut nats = NatsServer::start().await;
+    let daemon = Daemon::start(&nats).await;
+    nats.kill();
+    let started = Instant::now();
+    let refused = deliver(daemon.hooks, "/hooks/gitea", &hook("lost")).await;
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(refused.status, 503);
+    assert!(refused.headers.contains_key("retry-after"));
+    daemon.logged("Delivery not stored.").await;
+    nats.launch().await;
+    daemon.ready().await;
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("kept")).await.status, 202);
+    // The one that was refused may have been stored all the same, but only under its id.
+    assert!(
+        stored(&nats)
+            .await
+            .iter()
+            .all(|m| matches!(&*m.headers["Nats-Msg-Id"], "gitea:lost" | "gitea:kept"))
+    );
+}
+
+#[tokio::test]
+async fn a_stopped_server_makes_no_acknowledgement_and_so_no_202() {
+    let mut nats = NatsServer::start().await;
+    let daemon = Daemon::start(&nats).await;
+    nats.freeze();
+    let started = Instant::now();
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("frozen")).await.status, 503);
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    nats.thaw();
+    let again =
+        crate::support::eventually("the forge's administrator delivers it again", || async {
+            let answer = deliver(daemon.hooks, "/hooks/gitea", &hook("frozen")).await;
+            (answer.status == 202).then_some(answer)
+        })
+        .await;
+    assert_eq!(again.json()["events"][0]["id"], "gitea:frozen");
+    assert_eq!(stored(&nats).await.len(), 1, "both copies have one id");
+}
+
+#[tokio::test]
+async fn concurrent_deliveries_do_not_wait_for_each_other() {
+    let nats = NatsServer::start().await;
+    let daemon = Daemon::start(&nats).await;
+    let all = (0..64).map(|n| {
+        let hooks = daemon.hooks;
+        tokio::spawn(async move {
+            deliver(hooks, "/hooks/gitea", &hook(&format!("c-{n}"))).await.status
+        })
+    });
+    for one in all.collect::<Vec<_>>() {
+        assert_eq!(one.await.unwrap(), 202);
+    }
+    assert_eq!(stored(&nats).await.len(), 64);
+}
+
+#[tokio::test]
+async fn a_message_that_the_server_never_takes_is_refused_and_holds_nobody_up() {
+    let nats = NatsServer::start().await;
+    let daemon = Daemon::start(&nats).await;
+    let large = format!("{{\"x\":\"{}\"}}", "a".repeat(2 << 20));
+    let large = Hook::new("gitea", "push", Some("push"), "large", SECRET, large.as_bytes());
+    let started = Instant::now();
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &large).await.status, 503);
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    let line = daemon.logged("Delivery not stored.").await;
+    assert!(line["error"].as_str().unwrap().contains("max_payload"), "{line}");
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("next")).await.status, 202);
+}

@@ -1,0 +1,163 @@
+//! `forgewire serve` as a process of its own, and its stream.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use super::nats::NatsServer;
+use super::{LIMIT, eventually, http};
+
+/// A running daemon. Dropping it kills it.
+pub(crate) struct Daemon {
+    pub(crate) child: Child,
+    pub(crate) hooks: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+    _dir: TempDir,
+}
+
+/// The sources that most tests use: one of each kind, named after it, with [`super::hook::SECRET`].
+pub(crate) fn sources() -> String {
+    let source = |kind: &str| {
+        format!("[sources.{kind}]\nkind = \"{kind}\"\nsecret = \"{}\"\n", super::hook::SECRET)
+    };
+    ["gitea", "forgejo", "gogs"].map(source).concat()
+}
+
+impl Daemon {
+    /// Starts a daemon with the usual sources and waits until it is ready.
+    pub(crate) async fn start(nats: &NatsServer) -> Self {
+        Self::with(nats, &sources()).await
+    }
+
+    /// Starts a daemon with this configuration after the addresses, and waits until it is ready.
+    pub(crate) async fn with(nats: &NatsServer, config: &str) -> Self {
+        let daemon = Self::unready(&nats.url(), config, &[]).await;
+        daemon.ready().await;
+        daemon
+    }
+
+    /// Starts a daemon and waits only until it listens.
+    pub(crate) async fn unready(nats_url: &str, config: &str, arguments: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("forgewire.toml");
+        std::fs::write(&path, config).unwrap();
+        let mut child = command(&path, nats_url)
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("forgewire starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let kept = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let listening = eventually("forgewire listens", || async {
+            find(&log, "Listening.").or_else(|| {
+                let ended = log.lock().unwrap().iter().any(|line| line.starts_with("forgewire: "));
+                assert!(!ended, "did not start: {:?}", log.lock().unwrap());
+                None
+            })
+        })
+        .await;
+        let address = |field: &str| listening[field].as_str().unwrap().parse().unwrap();
+        Self { hooks: address("hooks"), admin: address("admin"), child, log, _dir: dir }
+    }
+
+    /// Waits until `/readyz` says so.
+    pub(crate) async fn ready(&self) {
+        eventually("forgewire is ready", || async {
+            (http::get(self.admin, "/readyz").await.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Every log line so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits for a log line with this message, and gives its fields.
+    pub(crate) async fn logged(&self, message: &str) -> Value {
+        eventually(message, || async { find(&self.log, message) }).await
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = self
+            .child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("still running"), signal).unwrap();
+    }
+
+    /// Waits for the end, and gives the exit code.
+    pub(crate) async fn exit_code(&mut self) -> Option<i32> {
+        tokio::time::timeout(LIMIT, self.child.wait()).await.expect("ended in time").unwrap().code()
+    }
+}
+
+/// The command, with addresses of its own and a log to be read by tests.
+pub(crate) fn command(config: &Path, nats_url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forgewire"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    command.args([
+        "--log-format",
+        "json",
+        "--log-filter",
+        "debug",
+        "--set",
+        &format!("nats.servers={nats_url}"),
+    ]);
+    command.arg("--config").arg(config);
+    command
+}
+
+fn find(log: &Mutex<Vec<String>>, message: &str) -> Option<Value> {
+    let log = log.lock().unwrap();
+    let lines = log.iter().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.into_iter().find(|line| line["message"] == message)
+}
+
+/// A message of the stream.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) subject: String,
+    pub(crate) headers: std::collections::BTreeMap<String, String>,
+    pub(crate) bytes: bytes::Bytes,
+    pub(crate) body: Value,
+}
+
+/// Everything in the stream `FORGE`, in order.
+pub(crate) async fn stored(nats: &NatsServer) -> Vec<Stored> {
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream("FORGE").await.unwrap();
+    let state = stream.get_info().await.unwrap().state;
+    let mut messages = Vec::new();
+    for sequence in state.first_sequence.max(1)..=state.last_sequence {
+        let message = stream.get_raw_message(sequence).await.unwrap();
+        let headers = message.headers.iter().map(|(name, values)| {
+            assert_eq!(values.len(), 1, "{name} once");
+            (name.to_string(), values[0].as_str().to_owned())
+        });
+        messages.push(Stored {
+            subject: message.subject.to_string(),
+            headers: headers.collect(),
+            body: serde_json::from_slice(&message.payload).unwrap_or(Value::Null),
+            bytes: message.payload,
+        });
+    }
+    messages
+}

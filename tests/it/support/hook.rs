@@ -1,0 +1,127 @@
+//! Deliveries as the forges of the Gitea family send them.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+/// A secret long enough for the configuration.
+pub(crate) const SECRET: &str = "correct horse battery staple";
+
+/// HMAC-SHA256 in lower-case hex.
+pub(crate) fn signature(secret: &str, bytes: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(bytes);
+    mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A delivery that is not sent yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Hook {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Hook {
+    /// What a forge of this kind sends: its headers, signed with `secret`.
+    pub(crate) fn new(
+        kind: &str,
+        event: &str,
+        event_type: Option<&str>,
+        id: &str,
+        secret: &str,
+        body: &[u8],
+    ) -> Self {
+        let digest = signature(secret, body);
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        let prefixes: &[&str] = match kind {
+            "gitea" => &["X-Gitea", "X-Gogs", "X-GitHub"],
+            "forgejo" => &["X-Forgejo", "X-Gitea", "X-Gogs", "X-GitHub"],
+            "gogs" => &["X-Gogs", "X-Github"],
+            other => panic!("no such kind: {other}"),
+        };
+        for prefix in prefixes {
+            headers.push((format!("{prefix}-Delivery"), id.to_owned()));
+            headers.push((format!("{prefix}-Event"), event.to_owned()));
+            if let Some(event_type) = event_type {
+                headers.push((format!("{prefix}-Event-Type"), event_type.to_owned()));
+            }
+            if !prefix.starts_with("X-Git") || *prefix == "X-Gitea" {
+                headers.push((format!("{prefix}-Signature"), digest.clone()));
+            }
+        }
+        if kind != "gogs" {
+            headers.push(("X-Hub-Signature".into(), format!("sha1={}", "0".repeat(40))));
+            headers.push(("X-Hub-Signature-256".into(), format!("sha256={digest}")));
+        }
+        Self { headers, body: body.to_vec() }
+    }
+
+    /// The main header that carries this kind's signature.
+    pub(crate) fn signature_header(kind: &str) -> &'static str {
+        match kind {
+            "gitea" => "X-Gitea-Signature",
+            "forgejo" => "X-Forgejo-Signature",
+            "gogs" => "X-Gogs-Signature",
+            other => panic!("no such kind: {other}"),
+        }
+    }
+
+    /// The same without the headers of this name.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self
+    }
+
+    /// The same with no signature at all.
+    pub(crate) fn unsigned(mut self) -> Self {
+        self.headers.retain(|(n, _)| !n.to_ascii_lowercase().contains("signature"));
+        self
+    }
+
+    /// The same with one more header.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// A small push to `branch` of `acme/widgets`, as Gitea words it.
+pub(crate) fn push(branch: &str, before: &str, after: &str) -> Vec<u8> {
+    push_in("acme", "widgets", 7, branch, before, after)
+}
+
+/// The same in any repository.
+pub(crate) fn push_in(
+    owner: &str,
+    name: &str,
+    id: u64,
+    branch: &str,
+    before: &str,
+    after: &str,
+) -> Vec<u8> {
+    let body = serde_json::json!({
+        "ref": format!("refs/heads/{branch}"),
+        "before": before,
+        "after": after,
+        "compare_url": "",
+        "commits": [],
+        "total_commits": 0,
+        "head_commit": null,
+        "repository": {
+            "id": id,
+            "owner": { "id": 3, "login": owner, "username": owner },
+            "name": name,
+            "full_name": format!("{owner}/{name}"),
+            "html_url": format!("https://git.example.com/{owner}/{name}"),
+            "clone_url": format!("https://git.example.com/{owner}/{name}.git"),
+            "default_branch": "main",
+            "private": false
+        },
+        "pusher": { "id": 5, "login": "jdoe", "username": "jdoe" },
+        "sender": { "id": 5, "login": "jdoe", "username": "jdoe" }
+    });
+    serde_json::to_vec_pretty(&body).unwrap()
+}
+
+/// A commit hash made of one digit.
+pub(crate) fn sha(digit: char) -> String {
+    digit.to_string().repeat(40)
+}
