@@ -3,7 +3,7 @@
 //! Levels: ERROR is data lost or a person needed, WARN is odd and carried on, INFO is start, stop and
 //! reconnection, DEBUG is once per delivery. No line holds a secret, a signature, a body or an address.
 
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info, trace, warn};
 
 use crate::delivery::NotAuthenticated;
 use crate::event::Event;
@@ -21,6 +21,11 @@ pub fn delivery_refused(source: &str, code: &'static str, why: Option<NotAuthent
 /// A request went to a path or source that is none.
 pub fn request_refused(code: &'static str) {
     debug!(code, "Request refused.");
+}
+
+/// A delivery is authentic and read; storing it comes next.
+pub fn delivery_verified(source: &str, delivery: &str) {
+    trace!(source, delivery, "Delivery verified.");
 }
 
 /// Every event of a delivery is stored.

@@ -6,6 +6,7 @@
 
 pub mod body;
 mod connection;
+mod eviction;
 mod io;
 pub mod registry;
 pub mod server;

@@ -44,8 +44,15 @@ pub(super) async fn receive(
         return Err(Problem::NoSuchSource);
     };
     accept(&app, &name, request).await.map_err(|refusal| {
-        if let Refusal::Problem(problem, why) = refusal {
-            facts::delivery_refused(name.as_str(), problem.verdict().1, why);
+        match refusal {
+            // The client has left: nobody is refused, and anybody can do this ten thousand times.
+            Refusal::Problem(Problem::BodyAborted, _) => {
+                facts::request_refused(Problem::BodyAborted.verdict().1)
+            }
+            Refusal::Problem(problem, why) => {
+                facts::delivery_refused(name.as_str(), problem.verdict().1, why)
+            }
+            Refusal::NotStored => {}
         }
         refusal.problem()
     })
@@ -186,6 +193,7 @@ impl Inbound {
             messages.push(message.map_err(|_impossible| Refusal::NotStored)?);
         }
         let id = events.first().map(|event| event.delivery.id.clone()).unwrap_or_default();
+        facts::delivery_verified(self.source.as_str(), &id);
         Ok(Work { delivery: id, messages, held: self.carrier.held })
     }
 }

@@ -15,14 +15,16 @@ use hyper::body::Body as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::registry::{Conn, ConnHandle};
+use super::registry::{Conn, ConnHandle, Pool};
 
 /// How long a request waits for memory before somebody slower must give up theirs.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How long a request waits for memory in all.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// First allocation for a body whose length is not known.
-const FIRST_STEP: usize = 16 * 1024;
+/// The least that is claimed at once.
+const FIRST_STEP: usize = 4 * 1024;
+/// How much of every body is claimed from the memory for small ones.
+pub(super) const SHARE: usize = 1024 * 1024;
 
 /// Why a body could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +53,7 @@ pub enum BodyError {
 pub struct Buffered {
     /// The body's bytes.
     pub bytes: Bytes,
-    _hold: Hold,
+    _claim: Claim,
 }
 
 impl fmt::Debug for Buffered {
@@ -63,9 +65,12 @@ impl fmt::Debug for Buffered {
 
 /// Reads a whole body within the limits of the server that `conn` belongs to.
 ///
-/// A body that says its length is refused, or gets all its memory, before its first byte is asked
-/// for (so `Expect: 100-continue` spares the client the upload); one that does not gets it step by
-/// step. The connection is closed after a refusal, since what is left of the body is not read.
+/// A body that says a length over the limit is refused before its first byte is asked for (so
+/// `Expect: 100-continue` spares the client the upload). Memory is claimed for bytes that have come, so
+/// that announcing a body costs nobody anything: its first [`SHARE`] step by step, what is left of a larger
+/// one at once and from memory of its own, so that large ones wait for each other and neither for
+/// themselves nor in the way of small ones. The connection is closed after a refusal, since what is left
+/// of the body is not read.
 ///
 /// # Errors
 ///
@@ -83,27 +88,28 @@ pub async fn read_body(conn: &ConnHandle, body: Body) -> Result<Buffered, BodyEr
         Some(Ok(length)) => Some(length),
         None => None,
     };
-    let mut hold = Hold::empty(conn);
-    hold.grow_to(length.unwrap_or(0)).await?;
+    let mut claim =
+        Claim { share: Hold::empty(conn, Pool::Shares), rest: Hold::empty(conn, Pool::Rests) };
     let bytes = match length {
         Some(0) => Bytes::new(),
-        _ => timeout(limits.body_timeout, collect(body, length, limit, &mut hold))
+        _ => timeout(limits.body_timeout, collect(body, length, limit, &mut claim))
             .await
             .map_err(|_elapsed| BodyError::TimedOut)??,
     };
     conn.body_was_read();
-    Ok(Buffered { bytes, _hold: hold })
+    Ok(Buffered { bytes, _claim: claim })
 }
 
-/// Puts the frames together. A body of known length has its memory already.
+/// Puts the frames together.
 async fn collect(
     mut body: Body,
     expected: Option<usize>,
     limit: u64,
-    hold: &mut Hold,
+    claim: &mut Claim,
 ) -> Result<Bytes, BodyError> {
+    let most = expected.unwrap_or(usize::try_from(limit).unwrap_or(usize::MAX));
     let mut whole = BytesMut::new();
-    let mut reserved = expected.unwrap_or(0);
+    let mut claimed = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_broken| BodyError::Aborted)?;
         let Ok(data) = frame.into_data() else {
@@ -113,26 +119,47 @@ async fn collect(
         if length as u64 > limit {
             return Err(BodyError::TooLarge { limit });
         }
+        if length > claimed {
+            claimed = claim.cover(length, most).await?;
+        }
         if whole.is_empty() && expected == Some(length) {
             // The common case: it came in one piece, which needs no copy.
             return Ok(data);
         }
-        if length > reserved {
-            let most = usize::try_from(limit).unwrap_or(usize::MAX);
-            reserved = length.max(reserved.saturating_mul(2).max(FIRST_STEP).min(most));
-            hold.grow_to(reserved).await?;
-        }
         if length > whole.capacity() {
-            whole.reserve(reserved - whole.len());
+            whole.reserve(claimed.max(length) - whole.len());
         }
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())
 }
 
+/// Memory for one body: its share, and the rest of a large one.
+#[derive(Debug)]
+struct Claim {
+    share: Hold,
+    rest: Hold,
+}
+
+impl Claim {
+    /// Claims memory for at least `length` bytes of a body that has at most `most`, and returns for how
+    /// many it is.
+    async fn cover(&mut self, length: usize, most: usize) -> Result<usize, BodyError> {
+        if length > SHARE {
+            self.share.grow_to(SHARE).await?;
+            self.rest.grow_to(most.max(length) - SHARE).await?;
+            return Ok(most.max(length));
+        }
+        let step = length.max(FIRST_STEP).next_power_of_two().min(most.max(length)).min(SHARE);
+        self.share.grow_to(step).await?;
+        Ok(step)
+    }
+}
+
 /// Memory that one connection has reserved. Given back on drop.
 pub(super) struct Hold {
     conn: Arc<Conn>,
+    pool: Pool,
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -145,8 +172,8 @@ impl fmt::Debug for Hold {
 }
 
 impl Hold {
-    pub(super) fn empty(conn: &Arc<Conn>) -> Self {
-        Self { conn: Arc::clone(conn), permit: None }
+    pub(super) fn empty(conn: &Arc<Conn>, pool: Pool) -> Self {
+        Self { conn: Arc::clone(conn), pool, permit: None }
     }
 
     /// Permits that are missing for `bytes`, rounded up to whole KiB.
@@ -156,7 +183,7 @@ impl Hold {
     }
 
     fn add(&mut self, more: OwnedSemaphorePermit) {
-        self.conn.held.fetch_add(more.num_permits(), Ordering::Relaxed);
+        self.conn.held(self.pool).fetch_add(more.num_permits(), Ordering::Relaxed);
         match &mut self.permit {
             Some(permit) => permit.merge(more),
             None => self.permit = Some(more),
@@ -170,7 +197,7 @@ impl Hold {
             return true;
         }
         // Those who wait have taken what is free, so this overtakes nobody.
-        let budget = Arc::clone(&self.conn.shared.budget);
+        let budget = Arc::clone(self.conn.shared.budget(self.pool));
         let Ok(more) = budget.try_acquire_many_owned(missing) else {
             return false;
         };
@@ -185,7 +212,8 @@ impl Hold {
         }
         let shared = Arc::clone(&self.conn.shared);
         let deadline = Instant::now() + LONGEST_WAIT;
-        let mut turn = pin!(Arc::clone(&shared.budget).acquire_many_owned(self.missing(bytes)));
+        let mut turn =
+            pin!(Arc::clone(shared.budget(self.pool)).acquire_many_owned(self.missing(bytes)));
         loop {
             let pause = deadline.min(Instant::now() + PATIENCE);
             match timeout_at(pause, &mut turn).await {
@@ -195,14 +223,14 @@ impl Hold {
                 }
                 Ok(Err(_closed)) => return Err(BodyError::Overloaded),
                 Err(_elapsed) if pause == deadline => return Err(BodyError::Overloaded),
-                Err(_elapsed) => shared.squeeze(&self.conn),
+                Err(_elapsed) => shared.squeeze(&self.conn, self.pool),
             }
         }
     }
 
     pub(super) fn clear(&mut self) {
         if let Some(permit) = self.permit.take() {
-            self.conn.held.fetch_sub(permit.num_permits(), Ordering::Relaxed);
+            self.conn.held(self.pool).fetch_sub(permit.num_permits(), Ordering::Relaxed);
         }
     }
 }

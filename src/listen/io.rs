@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::Hold;
-use super::registry::{Conn, Phase};
+use super::registry::{Conn, Phase, Pool};
 use super::socket::Transport;
 
 /// Head bytes that every connection may hold uncharged.
@@ -31,7 +31,7 @@ pub(super) struct Metered<I> {
 
 impl<I: Transport> Metered<I> {
     pub(super) fn new(inner: I, conn: Arc<Conn>) -> Self {
-        let head_hold = Hold::empty(&conn);
+        let head_hold = Hold::empty(&conn, Pool::Shares);
         Self { inner, conn, head_bytes: 0, head_hold, ended: false }
     }
 

@@ -3,7 +3,6 @@
 //! In come peers, progress and the word that a request was authentic; out come admissions and
 //! evictions. One mutex guards the list; it is scanned only when a limit has been reached.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +15,8 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::Semaphore;
 
 use super::Limits;
+use super::body::SHARE;
+use super::eviction::List;
 
 /// A connection younger than this has had no chance to send anything.
 const GRACE: Duration = Duration::from_millis(100);
@@ -26,6 +27,18 @@ const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// At most one connection in this time loses its buffers to those that wait for memory, however
 /// many wait.
 const SQUEEZE_INTERVAL: Duration = Duration::from_millis(25);
+
+/// A connection that holds less, in KiB, is not worth evicting for its memory.
+const WORTH_TAKING: usize = 16;
+
+/// Two parts of the memory for requests, so that large bodies do not stand in the way of small ones.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pool {
+    /// What every body begins in, and long heads.
+    Shares,
+    /// What is left of large bodies.
+    Rests,
+}
 
 /// The connection that a request came over. Every request carries it as an extension.
 #[derive(Clone)]
@@ -92,23 +105,32 @@ struct Stage {
 
 /// One connection as the server sees it.
 pub(super) struct Conn {
-    id: u64,
+    pub(super) id: u64,
     peer: SocketAddr,
-    client: IpAddr,
+    pub(super) client: IpAddr,
     opened: Instant,
     pub(super) shared: Arc<Shared>,
     stage: Mutex<Stage>,
     received: AtomicU64,
     authenticated: AtomicBool,
     evicted: AtomicBool,
-    /// Budget in KiB that this connection holds.
-    pub(super) held: AtomicUsize,
+    /// Memory in KiB that this connection holds of each pool.
+    held: [AtomicUsize; 2],
     waker: AtomicWaker,
 }
 
 impl Conn {
     pub(super) fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// What it holds of a pool, in KiB.
+    pub(super) fn held(&self, pool: Pool) -> &AtomicUsize {
+        let [shares, rests] = &self.held;
+        match pool {
+            Pool::Shares => shares,
+            Pool::Rests => rests,
+        }
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -206,13 +228,17 @@ impl Conn {
         poll_fn(|cx| self.poll_evicted(cx)).await;
     }
 
-    fn evict(&self) {
+    pub(super) fn may_be_evicted(&self) -> bool {
+        !self.authenticated.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn evict(&self) {
         self.evicted.store(true, Ordering::Release);
         self.waker.wake();
     }
 
     /// Comparable slowness: the grown-up before the newborn, then time per byte.
-    fn slowness(&self, now: Instant) -> (bool, u128) {
+    pub(super) fn slowness(&self, now: Instant) -> (bool, u128) {
         let age = now.saturating_duration_since(self.opened);
         let credit = u128::from(self.received.load(Ordering::Relaxed) + CREDIT);
         (age >= GRACE, age.as_nanos() * 1024 / credit)
@@ -228,49 +254,13 @@ impl Drop for Member {
     }
 }
 
-#[derive(Default)]
-struct List {
-    next_id: u64,
-    conns: HashMap<u64, Arc<Conn>>,
-    per_client: HashMap<IpAddr, usize>,
-}
-
-impl List {
-    fn remove(&mut self, id: u64) {
-        let Some(conn) = self.conns.remove(&id) else {
-            return;
-        };
-        if let Some(count) = self.per_client.get_mut(&conn.client) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_client.remove(&conn.client);
-            }
-        }
-    }
-
-    /// Evicts the slowest connection that nobody has vouched for and that `eligible` admits.
-    fn evict(&mut self, eligible: impl Fn(&Conn) -> bool) -> bool {
-        let now = Instant::now();
-        let victim = self
-            .conns
-            .values()
-            .filter(|conn| !conn.authenticated.load(Ordering::Relaxed) && eligible(conn))
-            .max_by_key(|conn| conn.slowness(now))
-            .map(Arc::clone);
-        let Some(victim) = victim else {
-            return false;
-        };
-        self.remove(victim.id);
-        victim.evict();
-        true
-    }
-}
-
 /// What all connections of a server have in common.
 pub(super) struct Shared {
     pub(super) limits: Limits,
-    /// Memory for bodies and long heads, in KiB.
-    pub(super) budget: Arc<Semaphore>,
+    shares: Arc<Semaphore>,
+    rests: Arc<Semaphore>,
+    /// Size of both pools together, in KiB.
+    pooled: usize,
     pub(super) draining: AtomicBool,
     closing: OnceLock<Instant>,
     list: Mutex<List>,
@@ -280,13 +270,19 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(limits: Limits) -> Self {
         let body = usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX);
-        let one_request = body.saturating_add(limits.max_header_bytes);
         // A permit count is 32 bits wide where several are taken at once.
         let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
-        let budget = limits.max_buffered_bytes.max(one_request).div_ceil(1024).min(most);
+        let kib = |bytes: usize| bytes.div_ceil(1024).min(most);
+        // Each pool must have room for one request, or that one could never be taken.
+        let rest = body.saturating_sub(SHARE);
+        let rests = if rest == 0 { 0 } else { rest.max(limits.max_buffered_bytes / 2) };
+        let one_share = body.min(SHARE).saturating_add(limits.max_header_bytes);
+        let shares = limits.max_buffered_bytes.saturating_sub(rests).max(one_share);
         Self {
             limits,
-            budget: Arc::new(Semaphore::new(budget)),
+            shares: Arc::new(Semaphore::new(kib(shares))),
+            rests: Arc::new(Semaphore::new(kib(rests))),
+            pooled: kib(shares) + kib(rests),
             draining: AtomicBool::new(false),
             closing: OnceLock::new(),
             list: Mutex::default(),
@@ -305,11 +301,11 @@ impl Shared {
         let mut list = self.list();
         let of_client = list.per_client.get(&client).copied().unwrap_or(0);
         if of_client >= self.limits.max_connections_per_client
-            && !list.evict(|conn| conn.client == client)
+            && !list.evict_for_newcomer(Some(client))
         {
             return None;
         }
-        if list.conns.len() >= self.limits.max_connections && !list.evict(|_| true) {
+        if list.conns.len() >= self.limits.max_connections && !list.evict_for_newcomer(None) {
             return None;
         }
         let id = list.next_id;
@@ -330,7 +326,7 @@ impl Shared {
             received: AtomicU64::new(0),
             authenticated: AtomicBool::new(false),
             evicted: AtomicBool::new(false),
-            held: AtomicUsize::new(0),
+            held: Default::default(),
             waker: AtomicWaker::new(),
         });
         list.conns.insert(id, Arc::clone(&conn));
@@ -344,15 +340,33 @@ impl Shared {
         self.list().evict(|_| true)
     }
 
-    /// Evicts one connection that holds budget which `waiter` waits for.
-    pub(super) fn squeeze(&self, waiter: &Conn) {
+    /// The memory that bodies and long heads are put in.
+    pub(super) fn budget(&self, pool: Pool) -> &Arc<Semaphore> {
+        match pool {
+            Pool::Shares => &self.shares,
+            Pool::Rests => &self.rests,
+        }
+    }
+
+    /// How much of that memory is taken, in KiB.
+    pub(super) fn taken(&self) -> usize {
+        self.pooled - self.shares.available_permits() - self.rests.available_permits()
+    }
+
+    /// Evicts one connection that holds memory which `waiter` waits for.
+    pub(super) fn squeeze(&self, waiter: &Conn, pool: Pool) {
         let now = Instant::now();
         let mut last = self.last_squeeze.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| now.saturating_duration_since(last) < SQUEEZE_INTERVAL) {
             return;
         }
         *last = Some(now);
-        self.list().evict(|conn| conn.id != waiter.id && conn.held.load(Ordering::Relaxed) > 0);
+        let holds = |conn: &Conn, least: usize| {
+            conn.id != waiter.id && conn.held(pool).load(Ordering::Relaxed) >= least
+        };
+        // Those with next to nothing are spared as long as somebody has more.
+        let mut list = self.list();
+        let _ = list.evict(|conn| holds(conn, WORTH_TAKING)) || list.evict(|conn| holds(conn, 1));
     }
 
     /// When the server began to close, if it has.

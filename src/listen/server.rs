@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::FutureExt as _;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -24,6 +25,8 @@ use super::connection::{Protocol, refuse};
 use super::registry::Shared;
 use super::socket::{Listener, ignore_handshakes, prepare};
 
+/// Newcomers taken in one go before anything else is looked at.
+const BURST: usize = 256;
 /// How long to wait before the next accept after the system ran out of something.
 const BACKOFF: Duration = Duration::from_millis(20);
 /// Newcomers that are being told at the same time that there is no room. More are just closed.
@@ -102,6 +105,12 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// How much memory requests take at the moment, in KiB.
+    #[must_use]
+    pub fn buffered_kib(&self) -> usize {
+        self.shared.taken()
     }
 
     /// A token that ends everything at once when cancelled, also during [`Server::shutdown`].
@@ -185,7 +194,10 @@ impl Acceptor {
                 () = hard.cancelled() => return self.cut().await,
                 () = close.cancelled() => break,
                 Some(ended) = self.tasks.join_next() => report(ended),
-                accepted = listener.accept() => self.take(accepted).await,
+                accepted = listener.accept() => {
+                    self.take(accepted).await;
+                    self.take_burst(&listener).await;
+                }
             }
         }
         self.close(listener, &hard).await;
@@ -233,6 +245,15 @@ impl Acceptor {
             report(ended);
         }
         cut
+    }
+
+    /// Takes more of what waits already. In a flood the kernel's queue must not fill up: who comes then is
+    /// dropped there, good or bad, and tries again after a second.
+    async fn take_burst(&mut self, listener: &TcpListener) {
+        for _ in 0..BURST {
+            let Some(accepted) = listener.accept().now_or_never() else { return };
+            self.take(accepted).await;
+        }
     }
 
     async fn take(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {

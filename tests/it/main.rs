@@ -2,10 +2,14 @@
 
 mod config;
 mod contract;
+mod limits;
 mod listen;
 mod listen_support;
+mod logs;
 mod outage;
+mod properties;
 mod recorded;
+mod stop;
 mod stream;
 mod support;
 mod tidy;

@@ -54,7 +54,7 @@ async fn what_cannot_be_stored_is_answered_503_with_retry_after_in_two_seconds()
 
 #[tokio::test]
 async fn a_stopped_server_makes_no_acknowledgement_and_so_no_202() {
-    let mut nats = NatsServer::start().await;
+    let nats = NatsServer::start().await;
     let daemon = Daemon::start(&nats).await;
     nats.freeze();
     let started = Instant::now();

@@ -1,6 +1,6 @@
 //! Checks of texts, by key: each says what the text must be if it is not.
 
-use axum::http::Uri;
+use hyper::Uri;
 use tracing_subscriber::EnvFilter;
 
 use crate::scope::{PATTERN_RULE, Scope};

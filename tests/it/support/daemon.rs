@@ -43,12 +43,26 @@ impl Daemon {
         daemon
     }
 
+    /// Starts a daemon that may have only so many files open, and waits until it is ready.
+    pub(crate) async fn with_open_files(nats: &NatsServer, most: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]);
+        command.arg(env!("CARGO_BIN_EXE_forgewire"));
+        let daemon = Self::run(command, &nats.url(), &sources(), &[]).await;
+        daemon.ready().await;
+        daemon
+    }
+
     /// Starts a daemon and waits only until it listens.
     pub(crate) async fn unready(nats_url: &str, config: &str, arguments: &[&str]) -> Self {
+        Self::run(Command::new(env!("CARGO_BIN_EXE_forgewire")), nats_url, config, arguments).await
+    }
+
+    async fn run(mut command: Command, nats_url: &str, config: &str, arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("forgewire.toml");
         std::fs::write(&path, config).unwrap();
-        let mut child = command(&path, nats_url)
+        let mut child = serve(&mut command, &path, nats_url)
             .args(arguments)
             .stderr(Stdio::piped())
             .stdin(Stdio::null())
@@ -109,20 +123,21 @@ impl Daemon {
     }
 }
 
-/// The command, with addresses of its own and a log to be read by tests.
-pub(crate) fn command(config: &Path, nats_url: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_forgewire"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    command.args([
-        "--log-format",
-        "json",
-        "--log-filter",
-        "debug",
-        "--set",
-        &format!("nats.servers={nats_url}"),
-    ]);
-    command.arg("--config").arg(config);
+/// The rest of the command: addresses of its own, and a log to be read by tests.
+fn serve<'a>(command: &'a mut Command, config: &Path, nats_url: &str) -> &'a mut Command {
     command
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--log-format",
+            "json",
+        ])
+        .args(["--set", &format!("nats.servers={nats_url}"), "--config"])
+        .arg(config)
+        .env("FORGEWIRE_LOG__FILTER", "debug")
 }
 
 fn find(log: &Mutex<Vec<String>>, message: &str) -> Option<Value> {

@@ -1,0 +1,176 @@
+//! What must hold for every body there is: nothing panics, and whatever is signed becomes an event.
+
+use bytes::Bytes;
+use forgewire::config::{Config, Inputs, Source};
+use forgewire::delivery::Delivery;
+use forgewire::event::{Event, Time};
+use forgewire::message::Message;
+use forgewire::normalize;
+use forgewire::source::UnsignedHeaders;
+use forgewire::trace::TraceContext;
+use hyper::HeaderMap;
+use proptest::prelude::*;
+
+use crate::support::hook::{Hook, SECRET, push, sha};
+
+fn sources() -> Vec<Source> {
+    let inputs = forgewire::source::Kind::ALL.iter().fold(Inputs::new(), |inputs, kind| {
+        let set = |key: &str, value: &str| format!("sources.{kind}.{key}={value}");
+        inputs.with_set(&set("kind", kind.name())).with_set(&set("secret", SECRET))
+    });
+    Config::load(&inputs).unwrap().config.sources.into_values().collect()
+}
+
+/// The whole way in process: verify, normalize, address.
+fn messages(source: &Source, hook: &Hook) -> Vec<(Event, Message)> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &hook.headers {
+        let name = hyper::header::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, value.parse().unwrap());
+    }
+    let delivery =
+        Delivery::new(headers, Bytes::from(hook.body.clone())).verify(source).expect("signed");
+    let events =
+        normalize::events(&delivery, source, Time::from_unix_ms(1).unwrap()).expect("no scope");
+    let trace = TraceContext::of(UnsignedHeaders::new(&HeaderMap::new()));
+    let address = |event: Event| {
+        let message = Message::of(&event, "forge", trace).expect("written");
+        (event, message)
+    };
+    events.into_iter().map(address).collect()
+}
+
+fn check(source: &Source, hook: &Hook) -> Result<(), TestCaseError> {
+    let made = messages(source, hook);
+    prop_assert!(!made.is_empty());
+    for (event, message) in &made {
+        let body: serde_json::Value = serde_json::from_slice(&message.body).expect("JSON");
+        prop_assert_eq!(&body["id"], &message.id);
+        let tokens: Vec<_> = message.subject.as_str().split('.').collect();
+        prop_assert_eq!(tokens.len(), 7, "{}", message.subject);
+        prop_assert!(
+            tokens[1..].iter().all(|token| forgewire::subject::Token::decode(token).is_ok()),
+            "{}",
+            message.subject
+        );
+        for (name, value) in &message.headers {
+            prop_assert!(
+                value.len() <= 1024 && value.bytes().all(|b| (0x21..=0x7e).contains(&b)),
+                "{}: {}",
+                name,
+                value
+            );
+        }
+        let back = Event::from_json(&message.body).expect("reads back");
+        prop_assert_eq!(&back.data, &event.data);
+        prop_assert_eq!(back.to_json().unwrap(), &message.body[..]);
+    }
+    Ok(())
+}
+
+const NAMES: [&str; 8] = [
+    "push",
+    "create",
+    "delete",
+    "pull_request",
+    "pull_request_sync",
+    "issues",
+    "",
+    "no such event",
+];
+
+fn pull_request() -> Vec<u8> {
+    let user = serde_json::json!({ "id": 1, "login": "jdoe", "full_name": "Jane Doe" });
+    let repo = serde_json::json!({ "id": 2, "name": "my.repo", "full_name": "acme/my.repo", "owner": user });
+    let side = |name: &str| serde_json::json!({ "ref": name, "sha": sha('a'), "repo": repo });
+    serde_json::to_vec(&serde_json::json!({
+        "action": "closed", "number": 3, "repository": repo, "sender": user,
+        "pull_request": {
+            "number": 3, "title": "A title", "state": "closed", "merged": true, "merged_at": "2026-01-02T03:04:05+01:00",
+            "labels": [{ "id": 1, "name": "bug", "color": "ff0000" }], "assignees": null, "user": user,
+            "base": side("main"), "head": side("feature/x"), "merge_commit_sha": sha('b'),
+        },
+    }))
+    .unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_signed_body_becomes_at_least_one_event(body: Vec<u8>, name in prop::sample::select(&NAMES[..])) {
+        for source in sources() {
+            check(&source, &Hook::new(source.kind.name(), name, None, "id", SECRET, &body))?;
+        }
+    }
+
+    #[test]
+    fn a_damaged_payload_never_panics(
+        of_a_push: bool,
+        name in prop::sample::select(&NAMES[..]),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![Just(None), any::<u8>().prop_map(Some), prop::sample::select(&b"{}[]\",:0\\-"[..]).prop_map(Some)]), 1..8),
+    ) {
+        let mut body = if of_a_push { push("main", &sha('1'), &sha('2')) } else { pull_request() };
+        for (at, with) in edits {
+            let at = at.index(body.len());
+            match with {
+                Some(byte) => body[at] = byte,
+                None => body.truncate(at.max(1)),
+            }
+        }
+        for source in sources() {
+            check(&source, &Hook::new(source.kind.name(), name, None, "id", SECRET, &body))?;
+        }
+    }
+
+    #[test]
+    fn any_names_make_one_subject_of_seven_tokens(owner in ".{1,80}", repo in ".{1,80}", branch in ".{1,300}") {
+        let body = crate::support::hook::push_in(&owner, &repo, 7, &branch, &sha('1'), &sha('2'));
+        for source in sources() {
+            let hook = Hook::new(source.kind.name(), "push", None, "id", SECRET, &body);
+            let made = messages(&source, &hook);
+            prop_assert_eq!(made[0].0.event(), "push");
+            check(&source, &hook)?;
+        }
+    }
+}
+
+#[test]
+fn odd_but_authenticated_bodies_keep_every_byte() {
+    let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+    let cases: [(&str, Vec<u8>, &str); 9] = [
+        ("not JSON", b"hello".to_vec(), "not_json"),
+        ("not UTF-8", b"{\"a\":\"\xff\"}".to_vec(), "not_json"),
+        ("empty", Vec::new(), "not_json"),
+        ("two documents", b"{}{}".to_vec(), "not_json"),
+        ("a list", b"[]".to_vec(), "unreadable"),
+        ("null", b" null\n".to_vec(), "unreadable"),
+        ("a hundred levels", deep(100).into_bytes(), "unreadable"),
+        ("more levels", deep(101).into_bytes(), "too_deep"),
+        (
+            "a key twice",
+            b"{\"ref\":\"refs/heads/a\",\"ref\":\"refs/heads/b\"}".to_vec(),
+            "unreadable",
+        ),
+    ];
+    for (what, body, reason) in cases {
+        for source in sources() {
+            let hook = Hook::new(source.kind.name(), "push", None, "id", SECRET, &body);
+            let (event, message) = messages(&source, &hook).remove(0);
+            let json: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+            assert_eq!(json["data"]["reason"], reason, "{what}");
+            match event.raw {
+                forgewire::event::Raw::Inline(raw) => assert_eq!(raw, body, "{what}"),
+                forgewire::event::Raw::Base64(text) => {
+                    use base64::Engine as _;
+                    assert_eq!(
+                        base64::engine::general_purpose::STANDARD.decode(text).unwrap(),
+                        body,
+                        "{what}"
+                    );
+                }
+                other => panic!("{what}: {other:?}"),
+            }
+        }
+    }
+}
