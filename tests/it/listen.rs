@@ -1,7 +1,6 @@
 //! The connection server: each limit with its answer, eviction, and the stop that loses nothing.
 
 use std::net::SocketAddr;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,8 +9,7 @@ use forgewire::listen::Limits;
 use forgewire::listen::server::Outcome;
 use forgewire::listen::socket::{bind, raise_file_limit};
 use proptest::prelude::*;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
