@@ -8,6 +8,7 @@ mod completions;
 mod serve;
 mod settings;
 mod signals;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,8 @@ pub struct Cli {
 enum Command {
     /// Run the daemon: take webhooks, publish events.
     Serve(serve::Serve),
+    /// Print events as they arrive, one line each.
+    Tail(tail::Tail),
     /// Check a configuration, without network, and say what is wrong with it.
     Check(check::Check),
     /// Print a completion script for a shell.
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match cli.command {
         Command::Serve(serve) => serve.run(),
+        Command::Tail(tail) => tail.run(),
         Command::Check(check) => check.run(),
         Command::Completions(completions) => completions.run(),
     };

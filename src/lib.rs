@@ -50,6 +50,8 @@ pub mod secret;
 #[cfg(feature = "daemon")]
 pub mod source;
 #[cfg(feature = "daemon")]
+pub mod tail;
+#[cfg(feature = "daemon")]
 pub mod telemetry;
 #[cfg(feature = "daemon")]
 pub mod trace;

@@ -27,7 +27,7 @@ fn good(kind: &str, id: &str) -> Hook {
 #[tokio::test]
 async fn an_own_signature_gets_in_and_nothing_else_does() {
     kinds_are_all();
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     for kind in KINDS {
         let path = format!("/hooks/{kind}");
@@ -75,7 +75,7 @@ async fn an_own_signature_gets_in_and_nothing_else_does() {
 
 #[tokio::test]
 async fn a_gogs_signature_does_not_open_a_gitea_source() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let answer = deliver(daemon.hooks, "/hooks/gitea", &good("gogs", "x")).await;
     assert_eq!(answer.status, 401);
@@ -93,7 +93,7 @@ async fn a_gogs_signature_does_not_open_a_gitea_source() {
 
 #[tokio::test]
 async fn each_of_two_secrets_gets_in_and_is_named_in_the_event() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let source = |kind: &str| {
         format!(
             "[sources.{kind}]\nkind = \"{kind}\"\nsecrets = [{{ id = \"new\", text = \"{SECRET}\" }}, {{ id = \"old\", text = \"{OTHER_SECRET}\" }}]\n"
@@ -119,7 +119,7 @@ async fn each_of_two_secrets_gets_in_and_is_named_in_the_event() {
 
 #[tokio::test]
 async fn a_form_is_signed_over_its_decoded_payload() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     for kind in KINDS {
         let hook = good(kind, "form").without("content-type");
@@ -154,7 +154,7 @@ fn percent_encode(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_query_is_taken_only_where_the_source_says_so() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let config = format!(
         "[sources.open]\nkind = \"gitea\"\naccept_get = true\nsecret = \"{SECRET}\"\n[sources.gitea]\nkind = \"gitea\"\nsecret = \"{SECRET}\"\n"
     );
@@ -183,7 +183,7 @@ async fn a_query_is_taken_only_where_the_source_says_so() {
 
 #[tokio::test]
 async fn an_event_name_that_contradicts_the_signed_body_is_never_believed() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let push = push("main", &sha('1'), &sha('2'));
     let delete = br#"{"ref":"main","ref_type":"branch","pusher_type":"user","repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
@@ -230,7 +230,7 @@ async fn an_event_name_that_contradicts_the_signed_body_is_never_believed() {
 
 #[tokio::test]
 async fn the_same_delivery_twice_is_one_message_and_says_so() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     for kind in KINDS {
         let path = format!("/hooks/{kind}");
@@ -254,7 +254,7 @@ async fn the_same_delivery_twice_is_one_message_and_says_so() {
 
 #[tokio::test]
 async fn an_id_that_is_none_is_replaced_by_one_made_of_the_delivery() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     for kind in KINDS {
         for (n, id) in
@@ -286,7 +286,7 @@ async fn an_id_that_is_none_is_replaced_by_one_made_of_the_delivery() {
 
 #[tokio::test]
 async fn digest_dedup_drops_what_overlapping_hooks_send_twice() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let config =
         format!("[sources.gitea]\nkind = \"gitea\"\ndedup = \"digest\"\nsecret = \"{SECRET}\"\n");
     let daemon = Daemon::with(&nats, &config).await;
@@ -300,7 +300,7 @@ async fn digest_dedup_drops_what_overlapping_hooks_send_twice() {
 
 #[tokio::test]
 async fn a_scope_keeps_other_repositories_out_by_source_and_by_secret() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let config = format!(
         "[sources.gitea]\nkind = \"gitea\"\nrepositories = [\"acme/*\", \"other/thing\"]\n\
          secrets = [{{ id = \"all\", text = \"{SECRET}\" }}, {{ id = \"one\", text = \"{OTHER_SECRET}\", repositories = [\"ACME/wid*\"] }}]\n"
@@ -338,7 +338,7 @@ async fn a_scope_keeps_other_repositories_out_by_source_and_by_secret() {
 
 #[tokio::test]
 async fn an_authorization_header_is_asked_for_where_it_is_configured() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let config = format!(
         "[sources.gitea]\nkind = \"gitea\"\nsecret = \"{SECRET}\"\nauthorization = \"Bearer let-me-in\"\n"
     );
@@ -356,7 +356,7 @@ async fn an_authorization_header_is_asked_for_where_it_is_configured() {
 
 #[tokio::test]
 async fn an_unsigned_delivery_is_published_only_where_the_danger_was_accepted_and_says_so() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let config = format!(
         "[sources.open]\nkind = \"gitea\"\ndanger_accept_unsigned = true\n\
          [sources.half]\nkind = \"gitea\"\ndanger_accept_unsigned = true\nsecret = \"{SECRET}\"\n"

@@ -31,7 +31,7 @@ async fn raw(daemon: &Daemon, bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn what_is_no_source_path_or_method_has_its_status() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     for (path, code) in [
         ("/hooks/nobody", "no_such_source"),
@@ -64,7 +64,7 @@ async fn what_is_no_source_path_or_method_has_its_status() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_by_its_length_and_by_counting() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::with(&nats, &limited("max_body_bytes = 65536")).await;
     let large = Hook { body: vec![b' '; 65_537], ..hook("large") };
     let answer = deliver(daemon.hooks, "/hooks/gitea", &large).await;
@@ -85,7 +85,7 @@ async fn a_body_over_the_limit_is_refused_by_its_length_and_by_counting() {
 
 #[tokio::test]
 async fn heads_too_large_too_slow_or_wrong_have_their_status() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::with(
         &nats,
         &limited("header_timeout = \"300ms\"\nbody_timeout = \"300ms\"\nmax_header_bytes = 16384"),
@@ -107,7 +107,7 @@ async fn heads_too_large_too_slow_or_wrong_have_their_status() {
 
 #[tokio::test]
 async fn a_url_that_is_too_long_is_414() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let head =
         format!("GET /hooks/gitea?payload={} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(66_000));
@@ -117,7 +117,7 @@ async fn a_url_that_is_too_long_is_414() {
 
 #[tokio::test]
 async fn a_body_worked_on_beside_the_runtime_is_published_like_any_other() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let body = String::from_utf8(push("main", &sha('1'), &sha('2'))).unwrap();
     let body = body.replacen('{', &format!("{{\"padding\": \"{}\",", "x".repeat(500_000)), 1);
@@ -130,7 +130,7 @@ async fn a_body_worked_on_beside_the_runtime_is_published_like_any_other() {
 
 #[tokio::test]
 async fn without_descriptors_the_slowest_connections_make_room() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::with_open_files(&nats, 60).await;
     let mut crowd = Vec::new();
     for _ in 0..100 {
@@ -160,7 +160,7 @@ async fn ten_thousand_dribbling_connections_keep_no_good_delivery_waiting() {
         "this test needs 12,000 open files: {limit:?}"
     );
 
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let mut dribblers = Vec::with_capacity(10_000);
     for n in 0..10_000_u32 {

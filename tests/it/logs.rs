@@ -26,11 +26,11 @@ fn body() -> Vec<u8> {
 
 #[tokio::test]
 async fn no_log_line_holds_a_secret_a_signature_a_body_or_an_address() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let config = format!(
         "[sources.gitea]\nkind = \"gitea\"\nsecret = \"{SECRET}\"\nauthorization = \"Bearer planted-authorization\"\n"
     );
-    let daemon = Daemon::unready(&nats.url(), &config, &["--log-filter", "trace"]).await;
+    let daemon = Daemon::unready(&nats.url, &config, &["--log-filter", "trace"]).await;
     daemon.ready().await;
     let body = body();
     let hook = Hook::new("gitea", "push", Some("push"), "a", SECRET, &body);
@@ -74,7 +74,7 @@ async fn no_log_line_holds_a_secret_a_signature_a_body_or_an_address() {
 
 #[tokio::test]
 async fn a_refusal_is_a_warning_with_source_and_code_and_a_delivery_is_one_line_at_debug() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let hook = Hook::new(
         "gitea",

@@ -12,4 +12,5 @@ mod recorded;
 mod stop;
 mod stream;
 mod support;
+mod tail;
 mod tidy;

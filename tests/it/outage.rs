@@ -14,7 +14,7 @@ fn hook(id: &str) -> Hook {
 #[tokio::test]
 async fn a_daemon_that_starts_before_nats_takes_deliveries_once_nats_is_there() {
     let mut nats = NatsServer::absent();
-    let daemon = Daemon::unready(&nats.url(), &sources(), &[]).await;
+    let daemon = Daemon::unready(&nats.url, &sources(), &[]).await;
     let ready = get(daemon.admin, "/readyz").await;
     assert_eq!(
         (ready.status.as_u16(), &ready.json()["reason"]),
@@ -23,7 +23,7 @@ async fn a_daemon_that_starts_before_nats_takes_deliveries_once_nats_is_there() 
     assert_eq!(get(daemon.admin, "/livez").await.status, 200);
     let refused = deliver(daemon.hooks, "/hooks/gitea", &hook("early")).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "not_stored"));
-    nats.launch().await;
+    nats.restart();
     daemon.ready().await;
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("late")).await.status, 202);
     assert_eq!(stored(&nats).await.len(), 1);
@@ -31,7 +31,7 @@ async fn a_daemon_that_starts_before_nats_takes_deliveries_once_nats_is_there() 
 
 #[tokio::test]
 async fn what_cannot_be_stored_is_answered_503_with_retry_after_in_two_seconds() {
-    let mut nats = NatsServer::start().await;
+    let mut nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     nats.kill();
     let started = Instant::now();
@@ -40,7 +40,7 @@ async fn what_cannot_be_stored_is_answered_503_with_retry_after_in_two_seconds()
     assert_eq!(refused.status, 503);
     assert!(refused.headers.contains_key("retry-after"));
     daemon.logged("Delivery not stored.").await;
-    nats.launch().await;
+    nats.restart();
     daemon.ready().await;
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("kept")).await.status, 202);
     // The one that was refused may have been stored all the same, but only under its id.
@@ -54,7 +54,7 @@ async fn what_cannot_be_stored_is_answered_503_with_retry_after_in_two_seconds()
 
 #[tokio::test]
 async fn a_stopped_server_makes_no_acknowledgement_and_so_no_202() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     nats.freeze();
     let started = Instant::now();
@@ -73,7 +73,7 @@ async fn a_stopped_server_makes_no_acknowledgement_and_so_no_202() {
 
 #[tokio::test]
 async fn concurrent_deliveries_do_not_wait_for_each_other() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let all = (0..64).map(|n| {
         let hooks = daemon.hooks;
@@ -89,7 +89,7 @@ async fn concurrent_deliveries_do_not_wait_for_each_other() {
 
 #[tokio::test]
 async fn a_message_that_the_server_never_takes_is_refused_and_holds_nobody_up() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let large = format!("{{\"x\":\"{}\"}}", "a".repeat(2 << 20));
     let large = Hook::new("gitea", "push", Some("push"), "large", SECRET, large.as_bytes());

@@ -80,7 +80,7 @@ fn promised(recorded: &Recorded, body: &Value) -> Option<String> {
 async fn every_recorded_delivery_becomes_what_its_kind_and_action_promise() {
     let Some(recordings) = recordings(&["gitea", "gogs"]) else { return };
     assert!(recordings.len() > 60, "only {} recordings", recordings.len());
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     let mut connection = Connection::open(daemon.hooks).await.unwrap();
     for (number, (recorded, body)) in recordings.iter().enumerate() {
@@ -134,7 +134,7 @@ fn check(recorded: &Recorded, body: &[u8], message: &Stored) {
 #[tokio::test]
 async fn the_signatures_that_forges_made_verify() {
     let Some(recordings) = recordings(&["gitea", "gogs"]) else { return };
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let signed: Vec<_> =
         recordings.iter().filter(|(recorded, _)| !recorded.signature.is_empty()).collect();
     assert!(signed.len() > 10, "only {} signed recordings", signed.len());

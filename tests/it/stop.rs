@@ -59,7 +59,7 @@ async fn client(
 
 #[tokio::test]
 async fn a_client_that_never_sends_twice_loses_nothing_when_the_daemon_stops() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let mut daemon = Daemon::with(&nats, &with_drain("700ms")).await;
     let (answered, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let clients: Vec<_> = (0..8)
@@ -85,7 +85,7 @@ async fn a_client_that_never_sends_twice_loses_nothing_when_the_daemon_stops() {
 
 #[tokio::test]
 async fn an_idle_connection_is_still_served_while_draining_and_told_to_close() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let mut daemon = Daemon::with(&nats, &with_drain("3s")).await;
     let mut connection = Connection::open(daemon.hooks).await.unwrap();
     assert_eq!(connection.deliver("/hooks/gitea", &hook(0, 0)).await.unwrap().status, 202);
@@ -106,9 +106,9 @@ async fn an_idle_connection_is_still_served_while_draining_and_told_to_close() {
 
 #[tokio::test]
 async fn a_request_in_flight_is_finished_before_the_end() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let mut daemon =
-        Daemon::unready(&nats.url(), &with_drain("50ms"), &["--log-filter", "trace"]).await;
+        Daemon::unready(&nats.url, &with_drain("50ms"), &["--log-filter", "trace"]).await;
     daemon.ready().await;
     nats.freeze();
     let hooks = daemon.hooks;
@@ -126,7 +126,7 @@ async fn a_request_in_flight_is_finished_before_the_end() {
 
 #[tokio::test]
 async fn a_second_signal_ends_at_once_with_its_own_exit_code() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let mut daemon = Daemon::with(&nats, &with_drain("8s")).await;
     let _idle = Connection::open(daemon.hooks).await.unwrap();
     daemon.signal(Signal::TERM);

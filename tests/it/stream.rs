@@ -10,12 +10,12 @@ use crate::support::http::get;
 use crate::support::nats::NatsServer;
 
 async fn config(nats: &NatsServer) -> Config {
-    let client = async_nats::connect(nats.url()).await.unwrap();
+    let client = async_nats::connect(&nats.url).await.unwrap();
     jetstream::new(client).get_stream("FORGE").await.unwrap().cached_info().config.clone()
 }
 
 async fn make(nats: &NatsServer, config: Config) {
-    let client = async_nats::connect(nats.url()).await.unwrap();
+    let client = async_nats::connect(&nats.url).await.unwrap();
     jetstream::new(client).create_stream(config).await.unwrap();
 }
 
@@ -33,7 +33,7 @@ fn existing() -> Config {
 
 #[tokio::test]
 async fn a_missing_stream_is_made_with_the_defaults() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
     daemon.logged("Stream created.").await;
     let made = config(&nats).await;
@@ -47,7 +47,7 @@ async fn a_missing_stream_is_made_with_the_defaults() {
 
 #[tokio::test]
 async fn what_the_configuration_does_not_name_is_reported_and_left() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     make(&nats, existing()).await;
     let daemon = Daemon::start(&nats).await;
     let drift = daemon.logged("Stream differs from the configuration.").await;
@@ -62,7 +62,7 @@ async fn what_the_configuration_does_not_name_is_reported_and_left() {
 
 #[tokio::test]
 async fn what_the_configuration_names_is_changed_and_nothing_else() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     make(&nats, existing()).await;
     let daemon =
         Daemon::with(&nats, &format!("[stream]\nduplicate_window = \"30m\"\n{}", sources())).await;
@@ -75,7 +75,7 @@ async fn what_the_configuration_names_is_changed_and_nothing_else() {
 
 #[tokio::test]
 async fn a_stream_is_shrunk_only_with_allow_shrink() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     make(&nats, existing()).await;
     let smaller = format!("[stream]\nmax_age = \"1d\"\n[stream.unused]\n{}", sources())
         .replace("[stream.unused]\n", "");
@@ -86,16 +86,16 @@ async fn a_stream_is_shrunk_only_with_allow_shrink() {
     assert!(drift["outcome"].as_str().unwrap().contains("--allow-shrink"), "{drift}");
     assert_eq!(config(&nats).await.max_age, existing().max_age);
     drop(daemon);
-    let daemon = Daemon::unready(&nats.url(), &smaller, &["--allow-shrink"]).await;
+    let daemon = Daemon::unready(&nats.url, &smaller, &["--allow-shrink"]).await;
     daemon.ready().await;
     assert_eq!(config(&nats).await.max_age, Duration::from_secs(86_400));
 }
 
 #[tokio::test]
 async fn an_unmanaged_stream_is_neither_made_nor_changed() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let unmanaged = format!("[stream]\nmanage = false\nduplicate_window = \"30m\"\n{}", sources());
-    let daemon = Daemon::unready(&nats.url(), &unmanaged, &[]).await;
+    let daemon = Daemon::unready(&nats.url, &unmanaged, &[]).await;
     let line = daemon.logged("Stream cannot be used.").await;
     assert!(line["error"].as_str().unwrap().contains("FORGE does not exist"), "{line}");
     assert_eq!(get(daemon.admin, "/readyz").await.json()["reason"], "stream_not_usable");
@@ -106,7 +106,7 @@ async fn an_unmanaged_stream_is_neither_made_nor_changed() {
 
 #[tokio::test]
 async fn a_stream_without_our_subjects_is_given_them() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     make(&nats, Config { subjects: vec!["other.>".into()], ..existing() }).await;
     let daemon = Daemon::start(&nats).await;
     daemon.logged("Stream changed as configured.").await;
@@ -115,7 +115,7 @@ async fn a_stream_without_our_subjects_is_given_them() {
 
 #[tokio::test]
 async fn a_stream_that_drops_what_it_acknowledges_is_reported() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     make(&nats, Config { retention: RetentionPolicy::Interest, ..existing() }).await;
     let daemon = Daemon::start(&nats).await;
     eventually("the retention is reported", || async {

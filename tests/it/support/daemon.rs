@@ -38,7 +38,7 @@ impl Daemon {
 
     /// Starts a daemon with this configuration after the addresses, and waits until it is ready.
     pub(crate) async fn with(nats: &NatsServer, config: &str) -> Self {
-        let daemon = Self::unready(&nats.url(), config, &[]).await;
+        let daemon = Self::unready(&nats.url, config, &[]).await;
         daemon.ready().await;
         daemon
     }
@@ -48,7 +48,7 @@ impl Daemon {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]);
         command.arg(env!("CARGO_BIN_EXE_forgewire"));
-        let daemon = Self::run(command, &nats.url(), &sources(), &[]).await;
+        let daemon = Self::run(command, &nats.url, &sources(), &[]).await;
         daemon.ready().await;
         daemon
     }
@@ -157,7 +157,7 @@ pub(crate) struct Stored {
 
 /// Everything in the stream `FORGE`, in order.
 pub(crate) async fn stored(nats: &NatsServer) -> Vec<Stored> {
-    let client = async_nats::connect(nats.url()).await.unwrap();
+    let client = async_nats::connect(&nats.url).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("FORGE").await.unwrap();
     let state = stream.get_info().await.unwrap().state;
     let mut messages = Vec::new();

@@ -1,81 +1,56 @@
-//! A nats-server of a test's own: its own process, a free port, its own store.
+//! A real nats-server for one test: on a free port, with a store of its own, gone when it is dropped.
+//!
+//! It can be killed or stopped and started again on the same port and store. `nats-server` comes from `PATH`,
+//! or from where `FORGEWIRE_NATS_SERVER` says.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A running nats-server. Dropping it kills it.
+/// How long a condition may take to come true: far longer than it does, even on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A running nats-server with JetStream.
 pub(crate) struct NatsServer {
+    /// What clients connect to.
+    pub(crate) url: String,
+    /// Its port, on 127.0.0.1.
+    pub(crate) port: u16,
+    /// Its store and its log, `nats.log`.
+    pub(crate) dir: TempDir,
     child: Option<Child>,
-    dir: TempDir,
-    port: u16,
 }
 
 impl NatsServer {
-    /// Starts one with JetStream and an empty store.
-    pub(crate) async fn start() -> Self {
-        let mut server = Self { child: None, dir: tempfile::tempdir().unwrap(), port: 0 };
-        server.launch().await;
+    /// Starts a server, and returns when it takes clients and JetStream is ready.
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let child = spawn(dir.path(), "-1");
+        let ports = dir.path().join(format!("nats-server_{}.ports", child.id()));
+        let mut server = Self { url: String::new(), port: 0, dir, child: Some(child) };
+        server.port = eventually("nats-server says its port", || {
+            server.must_run();
+            port_in(&ports)
+        });
+        server.url = format!("nats://127.0.0.1:{}", server.port);
+        server.wait();
         server
     }
 
-    /// A server that is not running, on a port that nobody uses, to be launched later.
+    /// One that does not run yet, on a port that nothing listens on.
     pub(crate) fn absent() -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { child: None, dir: tempfile::tempdir().unwrap(), port: free }
+        let port = free_port();
+        Self { url: format!("nats://127.0.0.1:{port}"), port, dir: tempfile::tempdir().unwrap(), child: None }
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
-    }
-
-    /// Starts it, again on the same port and store.
-    pub(crate) async fn launch(&mut self) {
-        assert!(self.child.is_none(), "runs already");
-        let program =
-            std::env::var_os("FORGEWIRE_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
-        let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
-        let child = Command::new(&program)
-            .args(["-a", "127.0.0.1", "-p", &port, "-js", "-sd"])
-            .arg(self.dir.path().join("store"))
-            .arg("--ports_file_dir")
-            .arg(self.dir.path())
-            .arg("-l")
-            .arg(self.dir.path().join("log"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("{program:?} cannot be started ({error}): install the package nats-server")
-            });
-        let ports = self.dir.path().join(format!("nats-server_{}.ports", child.id()));
-        self.child = Some(child);
-        self.port = self.await_port(ports).await;
-    }
-
-    async fn await_port(&self, file: PathBuf) -> u16 {
-        let started = Instant::now();
-        loop {
-            if let Ok(text) = std::fs::read(&file)
-                && let Ok(ports) = serde_json::from_slice::<serde_json::Value>(&text)
-                && let Some(url) = ports["nats"][0].as_str()
-                && let Some(port) = url.rsplit(':').next().and_then(|port| port.parse().ok())
-            {
-                return port;
-            }
-            let log = || std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "nats-server did not start: {}",
-                log()
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    /// Stops it (SIGSTOP): its connections stay open and nothing answers.
+    /// Stops it (SIGSTOP): its connections stay open, and nothing answers.
     pub(crate) fn freeze(&self) {
         self.signal(rustix::process::Signal::STOP);
     }
@@ -86,23 +61,137 @@ impl NatsServer {
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
-        let pid = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok());
-        let pid = pid.and_then(rustix::process::Pid::from_raw).expect("runs");
-        rustix::process::kill_process(pid, signal).unwrap();
+        let child = self.child.as_ref().expect("it runs");
+        rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
     }
 
-    /// Ends it with SIGKILL.
+    /// Ends it at once, as a crash would.
     pub(crate) fn kill(&mut self) {
-        let mut child = self.child.take().expect("runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Ends it in order, as an administrator would.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let pid = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again on the same port and store, ending it in order if it still runs.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.child = Some(spawn(self.dir.path(), &self.port.to_string()));
+        self.wait();
+    }
+
+    /// Its log so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("nats.log")).unwrap_or_default()
+    }
+
+    /// Waits until it greets clients and has JetStream.
+    fn wait(&mut self) {
+        let port = self.port;
+        eventually("nats-server is ready", || {
+            self.must_run();
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+            let mut greeting = String::new();
+            BufReader::new(stream).read_line(&mut greeting).ok()?;
+            greeting.contains("\"jetstream\":true").then_some(())
+        });
+    }
+
+    fn must_run(&mut self) {
+        let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+        if let Some(status) = ended {
+            panic!("nats-server ended with {status}:\n{}", self.log());
+        }
     }
 }
 
 impl Drop for NatsServer {
     fn drop(&mut self) {
-        if self.child.is_some() {
-            self.kill();
-        }
+        self.kill();
     }
+}
+
+fn spawn(dir: &Path, port: &str) -> Child {
+    let program = std::env::var_os("FORGEWIRE_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
+    Command::new(&program)
+        .args(["--jetstream", "--addr", "127.0.0.1", "--port", port])
+        .arg("--store_dir")
+        .arg(dir.join("store"))
+        .arg("--ports_file_dir")
+        .arg(dir)
+        .arg("--log")
+        .arg(dir.join("nats.log"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!(
+                "cannot run {}: {error}. These tests need a real nats-server: install it \
+                 (`apt-get install nats-server`), or say where it is in FORGEWIRE_NATS_SERVER",
+                program.display()
+            )
+        })
+}
+
+/// The first client port in a ports file, once it is written completely. Its name begins with the
+/// program's, which is not always `nats-server`.
+fn port_in(ports: &Path) -> Option<u16> {
+    let text = fs::read(ports).or_else(|_error| fs::read(any_ports_file(ports)?)).ok()?;
+    let ports: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+}
+
+fn any_ports_file(beside: &Path) -> std::io::Result<PathBuf> {
+    let dir = beside.parent().unwrap();
+    fs::read_dir(dir)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "ports"))
+        .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+}
+
+/// A port that nothing listens on.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until `condition` gives something, at most [`LIMIT`].
+pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(start.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Like [`eventually`], for conditions that wait themselves.
+pub(crate) async fn eventually_async<T>(
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let looks = async {
+        let mut pause = tokio::time::interval(LOOK);
+        loop {
+            pause.tick().await;
+            if let Some(found) = condition().await {
+                return found;
+            }
+        }
+    };
+    let Ok(found) = tokio::time::timeout(LIMIT, looks).await else {
+        panic!("not within {LIMIT:?}: {what}");
+    };
+    found
 }

@@ -1,0 +1,118 @@
+//! The facts of an event in a few words.
+
+use crate::event::{
+    Branch, Commit, Data, Event, Ping, PullRequestEvent, Push, RefKind, RefNotice, Tag,
+};
+
+/// Digits of a commit's hash that people recognise it by.
+const SHORT: usize = 7;
+
+/// A few words about the facts, as the sender spelt them; `None` where there are none.
+pub(super) fn of(event: &Event) -> Option<String> {
+    let name = event.reference.as_ref().map(|reference| reference.name.as_str());
+    match &event.data {
+        Data::Push(_, push) => words(&pushed(push)),
+        Data::Tag(_, tag) => words(&tagged(name, tag)),
+        Data::Ref(_, notice) => words(&noticed(event, notice)),
+        Data::PullRequest(_, data) => words(&pull_request(data)),
+        Data::Ping(_, ping) => words(&pinged(ping)),
+        Data::Unrecognized(_, data) => {
+            let native = event.delivery.event.as_deref().unwrap_or("without a name");
+            Some(format!("{native}: {}", data.reason.as_str()))
+        }
+        Data::Other { .. } => Some("an event of a newer forgewire".to_owned()),
+    }
+}
+
+fn words(words: &[String]) -> Option<String> {
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn pushed(push: &Push) -> Vec<String> {
+    let mut words = Vec::new();
+    let listed = u64::try_from(push.commits.len()).unwrap_or(u64::MAX);
+    let count = push.total_commits.unwrap_or(listed);
+    if push.after.is_some() || count > 0 {
+        words.push(format!("{count} {}", if count == 1 { "commit" } else { "commits" }));
+    }
+    words.extend(movement(push.before.as_deref(), push.after.as_deref()));
+    if push.forced == Some(true) {
+        words.push("(forced)".to_owned());
+    }
+    words.extend(push.head_commit.as_ref().or(push.commits.last()).and_then(subject_line));
+    if !push.commits_complete && push.after.is_some() {
+        words.push("(list incomplete)".to_owned());
+    }
+    words
+}
+
+fn tagged(name: Option<&str>, tag: &Tag) -> Vec<String> {
+    let mut words: Vec<String> = name.map(str::to_owned).into_iter().collect();
+    match (&tag.commit, &tag.after, &tag.before) {
+        (Some(sha), ..) | (None, Some(sha), _) => words.push(format!("at {}", short(sha))),
+        (None, None, Some(sha)) => words.push(format!("was {}", short(sha))),
+        (None, None, None) => {}
+    }
+    words.extend(tag.head_commit.as_ref().and_then(subject_line));
+    words
+}
+
+fn noticed(event: &Event, notice: &RefNotice) -> Vec<String> {
+    let kind = event.reference.as_ref().map(|reference| match &reference.kind {
+        RefKind::Branch => "branch".to_owned(),
+        RefKind::Tag => "tag".to_owned(),
+        RefKind::Other(kind) => kind.clone(),
+    });
+    let mut words: Vec<String> = kind.into_iter().collect();
+    words.extend(movement(notice.before.as_deref(), notice.after.as_deref()));
+    words
+}
+
+fn pull_request(data: &PullRequestEvent) -> Vec<String> {
+    let pull = &data.pull_request;
+    let mut words: Vec<String> = pull.title.as_ref().map(|t| quoted(t)).into_iter().collect();
+    words.push(format!("{} -> {}", end(&pull.head), end(&pull.base)));
+    let marks: Vec<_> = [(pull.draft, "draft"), (pull.head.fork, "fork")]
+        .into_iter()
+        .filter_map(|(is, mark)| (is == Some(true)).then_some(mark))
+        .collect();
+    if !marks.is_empty() {
+        words.push(format!("({})", marks.join(", ")));
+    }
+    words
+}
+
+fn pinged(ping: &Ping) -> Vec<String> {
+    let mut words = vec!["test delivery".to_owned()];
+    words.extend(ping.reference.clone());
+    words.extend(ping.commit.as_deref().map(|sha| format!("at {}", short(sha))));
+    words
+}
+
+fn movement(before: Option<&str>, after: Option<&str>) -> Option<String> {
+    match (before, after) {
+        (Some(before), Some(after)) => Some(format!("{}..{}", short(before), short(after))),
+        (None, Some(after)) => Some(format!("at {}", short(after))),
+        (Some(before), None) => Some(format!("was {}", short(before))),
+        (None, None) => None,
+    }
+}
+
+/// The name of a pull request's side, else its commit.
+fn end(branch: &Branch) -> String {
+    let sha = || branch.sha.as_deref().map(short);
+    branch.reference.clone().or_else(sha).unwrap_or_else(|| "?".to_owned())
+}
+
+fn subject_line(commit: &Commit) -> Option<String> {
+    let line = commit.message.as_ref()?.lines().next()?.trim_end();
+    (!line.is_empty()).then(|| quoted(line))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+fn short(sha: &str) -> String {
+    sha.chars().take(SHORT).collect()
+}
