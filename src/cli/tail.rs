@@ -160,15 +160,14 @@ impl Tail {
             style: self.form.style(),
         };
         let count = self.count.unwrap_or(u64::MAX);
-        let work = async {
-            let jetstream = connect(config).await?;
-            follow_some(jetstream.client(), &follow, count, std::future::pending()).await?;
-            anyhow::Ok(())
+        let jetstream = tokio::select! {
+            () = signals.next() => return Ok(ExitCode::SUCCESS),
+            connected = connect(config) => connected?,
         };
-        tokio::select! {
-            () = signals.next() => {}
-            ended = work => ended?,
-        }
+        let ended = follow_some(jetstream.client(), &follow, count, signals.next()).await;
+        // Announced like this, the end of the connection is not reported as a loss.
+        jetstream.drain().await;
+        ended?;
         Ok(ExitCode::SUCCESS)
     }
 }
