@@ -8,6 +8,9 @@ pub(crate) mod nats;
 pub(crate) use nats::LIMIT;
 
 /// Waits until `condition` gives a value, looking again and again, at most [`LIMIT`].
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) -> T {
     nats::eventually_async(what, async || condition().await).await
 }

@@ -47,7 +47,12 @@ impl NatsServer {
     /// One that does not run yet, on a port that nothing listens on.
     pub(crate) fn absent() -> Self {
         let port = free_port();
-        Self { url: format!("nats://127.0.0.1:{port}"), port, dir: tempfile::tempdir().unwrap(), child: None }
+        Self {
+            url: format!("nats://127.0.0.1:{port}"),
+            port,
+            dir: tempfile::tempdir().unwrap(),
+            child: None,
+        }
     }
 
     /// Stops it (SIGSTOP): its connections stay open, and nothing answers.
