@@ -79,6 +79,8 @@ fn occurred_at(action: &PullRequestAction, pull: &PullRequest) -> Option<Time> {
         PullRequestAction::Opened => pull.created_at,
         PullRequestAction::Merged => pull.merged_at.or(pull.closed_at),
         PullRequestAction::Closed => pull.closed_at,
+        // The last update was before the deletion, whose time nobody says.
+        PullRequestAction::Deleted => None,
         _ => pull.updated_at,
     }
 }
