@@ -46,6 +46,8 @@ pub mod outbox;
 #[cfg(feature = "daemon")]
 pub mod scope;
 #[cfg(feature = "daemon")]
+pub mod samples;
+#[cfg(feature = "daemon")]
 pub mod secret;
 #[cfg(feature = "daemon")]
 pub mod source;

@@ -9,6 +9,7 @@ mod logs;
 mod outage;
 mod properties;
 mod recorded;
+mod samples;
 mod stop;
 mod stream;
 mod support;

@@ -1,0 +1,173 @@
+//! What Gitea sends. Fields after Gitea 1.27: `modules/structs/hook.go`, `services/webhook/deliver.go`.
+
+use super::HeaderPart::{Delivery, Event, EventType, Fixed, Signature};
+use super::{Sample, Sender};
+
+pub(super) const PARTS: &str = include_str!("gitea/parts.json");
+pub(super) const PUSH: &str = include_str!("gitea/push.json");
+pub(super) const CREATE: &str = include_str!("gitea/create.json");
+pub(super) const DELETE: &str = include_str!("gitea/delete.json");
+pub(super) const PULL_REQUEST: &str = include_str!("gitea/pull_request.json");
+pub(super) const UNRECOGNIZED: &str = include_str!("gitea/unrecognized.json");
+
+/// Gitea also sends `X-Hub-Signature`, with SHA-1: nobody should read it, so it is left out.
+pub(super) static SENDER: Sender = Sender {
+    kind: "gitea",
+    user_agent: "Go-http-client/1.1",
+    headers: &[
+        ("x-gitea-delivery", Delivery),
+        ("x-gitea-event", Event),
+        ("x-gitea-event-type", EventType),
+        ("x-gitea-signature", Signature("")),
+        ("x-gogs-delivery", Delivery),
+        ("x-gogs-event", Event),
+        ("x-gogs-event-type", EventType),
+        ("x-gogs-signature", Signature("")),
+        ("x-hub-signature-256", Signature("sha256=")),
+        ("x-github-delivery", Delivery),
+        ("x-github-event", Event),
+        ("x-github-event-type", EventType),
+        ("x-gitea-hook-installation-target-type", Fixed("repository")),
+        ("x-github-hook-installation-target-type", Fixed("repository")),
+    ],
+    samples: SAMPLES,
+    parts: &[PARTS],
+};
+
+/// A row: name, exact name of the hook, event made, layers of the payload.
+macro_rules! sample {
+    ($name:literal, $hook:literal, $makes:literal, $($layer:expr),+) => {
+        sample!($name, $hook => $hook, $makes, $($layer),+)
+    };
+    ($name:literal, $event:literal => $hook:literal, $makes:literal, $($layer:expr),+) => {
+        $crate::samples::Sample {
+            name: $name,
+            event: $event,
+            event_type: Some($hook),
+            makes: $makes,
+            layers: &[$($layer),+],
+        }
+    };
+}
+pub(super) use sample;
+
+pub(super) const NEW_BRANCH: &str = r#"{
+    "ref": "refs/heads/feature/round-corners",
+    "before": "0000000000000000000000000000000000000000"
+}"#;
+pub(super) const GONE_BRANCH: &str = r#"{
+    "ref": "refs/heads/feature/round-corners",
+    "after": "0000000000000000000000000000000000000000",
+    "compare_url": "https://git.example.com/", "commits": [], "total_commits": 0, "head_commit": "@null"
+}"#;
+pub(super) const NEW_TAG: &str = r#"{
+    "ref": "refs/tags/v1.4.0",
+    "before": "0000000000000000000000000000000000000000",
+    "after": "d41a7c09be5260f31d8c4a97e6b2053f18c7da64",
+    "compare_url": "https://git.example.com/", "commits": [], "total_commits": 0
+}"#;
+pub(super) const GONE_TAG: &str = r#"{
+    "ref": "refs/tags/v1.4.0",
+    "before": "d41a7c09be5260f31d8c4a97e6b2053f18c7da64",
+    "after": "0000000000000000000000000000000000000000",
+    "compare_url": "https://git.example.com/", "commits": [], "total_commits": 0, "head_commit": "@null"
+}"#;
+pub(super) const TEST: &str = r#"{
+    "before": "6f1c2a9e0b4d58c3e7a1f96d20c4b8e5a3d71f02",
+    "compare_url": "", "commits": ["@newest"], "total_commits": 1
+}"#;
+pub(super) const CREATED_TAG: &str = r#"{
+    "sha": "d41a7c09be5260f31d8c4a97e6b2053f18c7da64", "ref": "v1.4.0", "ref_type": "tag"
+}"#;
+pub(super) const DELETED_TAG: &str = r#"{"ref": "v1.4.0", "ref_type": "tag"}"#;
+
+pub(super) const CLOSED: &str = r#"{
+    "action": "closed",
+    "pull_request": {
+        "state": "closed", "closed_at": "2026-11-03T08:00:01Z", "updated_at": "2026-11-03T08:00:01Z"
+    }
+}"#;
+pub(super) const MERGED: &str = r#"{
+    "action": "closed",
+    "pull_request": {
+        "state": "closed", "merged": true, "merged_at": "2026-11-03T09:15:30Z", "merged_by": "@jonas",
+        "merge_commit_sha": "e83f5b60d19c7a2e4f80b6c5d3a197e2048fbc6d",
+        "closed_at": "2026-11-03T09:15:30Z", "updated_at": "2026-11-03T09:15:31Z"
+    },
+    "sender": "@jonas"
+}"#;
+pub(super) const REOPENED: &str =
+    r#"{"action": "reopened", "pull_request": {"updated_at": "2026-11-03T08:05:00Z"}}"#;
+pub(super) const EDITED: &str = r#"{
+    "action": "edited",
+    "changes": {"title": {"from": "Round corners"}, "ref": {"from": "develop"}},
+    "pull_request": {"updated_at": "2026-11-02T10:40:00Z"}
+}"#;
+/// The commit that the pull request's head was at before.
+const MOVED: &str = r#"{
+    "before": "b2e40d7713f8a6950c1d2e3f4a5b6c7d8e9f0a1b",
+    "after": "6f1c2a9e0b4d58c3e7a1f96d20c4b8e5a3d71f02"
+}"#;
+pub(super) const SYNCHRONIZED: &str =
+    r#"{"action": "synchronized", "pull_request": {"updated_at": "2026-11-02T11:02:03Z"}}"#;
+pub(super) const ASSIGNED: &str = r#"{
+    "action": "assigned",
+    "pull_request": {
+        "assignee": "@jonas", "assignees": ["@jonas", "@maria"], "updated_at": "2026-11-02T10:45:00Z"
+    }
+}"#;
+pub(super) const UNASSIGNED: &str =
+    r#"{"action": "unassigned", "pull_request": {"updated_at": "2026-11-02T10:46:00Z"}}"#;
+pub(super) const LABELED: &str = r#"{
+    "action": "label_updated",
+    "pull_request": {"labels": ["@label"], "updated_at": "2026-11-02T10:47:00Z"}
+}"#;
+pub(super) const UNLABELED: &str =
+    r#"{"action": "label_cleared", "pull_request": {"updated_at": "2026-11-02T10:48:00Z"}}"#;
+pub(super) const MILESTONED: &str = r#"{
+    "action": "milestoned",
+    "pull_request": {"milestone": "@milestone", "updated_at": "2026-11-02T10:49:00Z"}
+}"#;
+pub(super) const DEMILESTONED: &str =
+    r#"{"action": "demilestoned", "pull_request": {"updated_at": "2026-11-02T10:50:00Z"}}"#;
+pub(super) const REVIEW_REQUESTED: &str = r#"{
+    "action": "review_requested",
+    "pull_request": {"requested_reviewers": ["@jonas"], "updated_at": "2026-11-02T10:51:00Z"},
+    "requested_reviewer": "@jonas"
+}"#;
+pub(super) const REVIEW_UNREQUESTED: &str = r#"{
+    "action": "review_request_removed",
+    "pull_request": {"requested_reviewers": [], "updated_at": "2026-11-02T10:52:00Z"},
+    "requested_reviewer": "@jonas"
+}"#;
+const DELETED: &str = r#"{"action": "deleted"}"#;
+
+#[rustfmt::skip]
+const SAMPLES: &[Sample] = &[
+    sample!("push", "push", "push.updated", PUSH),
+    sample!("push-created", "push", "push.created", PUSH, NEW_BRANCH),
+    sample!("push-deleted", "push", "ref.deleted", PUSH, GONE_BRANCH),
+    sample!("branch-created", "create", "ref.created", CREATE),
+    sample!("branch-deleted", "delete", "push.deleted", DELETE),
+    sample!("tag", "push", "tag.created", PUSH, NEW_TAG),
+    sample!("tag-push-deleted", "push", "tag.deleted", PUSH, GONE_TAG),
+    sample!("tag-created", "create", "ref.created", CREATE, CREATED_TAG),
+    sample!("tag-deleted", "delete", "ref.deleted", DELETE, DELETED_TAG),
+    sample!("ping", "push", "ping.sent", PUSH, TEST),
+    sample!("pull-request-opened", "pull_request", "pull_request.opened", PULL_REQUEST),
+    sample!("pull-request-closed", "pull_request", "pull_request.closed", PULL_REQUEST, CLOSED),
+    sample!("pull-request-merged", "pull_request", "pull_request.merged", PULL_REQUEST, MERGED),
+    sample!("pull-request-reopened", "pull_request", "pull_request.reopened", PULL_REQUEST, REOPENED),
+    sample!("pull-request-edited", "pull_request", "pull_request.edited", PULL_REQUEST, EDITED),
+    sample!("pull-request-synchronized", "pull_request" => "pull_request_sync", "pull_request.synchronized", PULL_REQUEST, SYNCHRONIZED, MOVED),
+    sample!("pull-request-assigned", "pull_request" => "pull_request_assign", "pull_request.assigned", PULL_REQUEST, ASSIGNED),
+    sample!("pull-request-unassigned", "pull_request" => "pull_request_assign", "pull_request.unassigned", PULL_REQUEST, UNASSIGNED),
+    sample!("pull-request-labels-updated", "pull_request" => "pull_request_label", "pull_request.labels_updated", PULL_REQUEST, LABELED),
+    sample!("pull-request-labels-cleared", "pull_request" => "pull_request_label", "pull_request.labels_cleared", PULL_REQUEST, UNLABELED),
+    sample!("pull-request-milestoned", "pull_request" => "pull_request_milestone", "pull_request.milestoned", PULL_REQUEST, MILESTONED),
+    sample!("pull-request-demilestoned", "pull_request" => "pull_request_milestone", "pull_request.demilestoned", PULL_REQUEST, DEMILESTONED),
+    sample!("pull-request-review-requested", "pull_request" => "pull_request_review_request", "pull_request.review_requested", PULL_REQUEST, REVIEW_REQUESTED),
+    sample!("pull-request-review-request-removed", "pull_request" => "pull_request_review_request", "pull_request.review_request_removed", PULL_REQUEST, REVIEW_UNREQUESTED),
+    sample!("pull-request-deleted", "pull_request", "pull_request.deleted", PULL_REQUEST, DELETED),
+    sample!("unrecognized", "not_yet_known", "unrecognized.not_yet_known", UNRECOGNIZED),
+];
