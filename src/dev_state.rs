@@ -2,9 +2,11 @@
 //!
 //! Owns `dev.json` in the state directory (`$XDG_STATE_HOME/forgewire`, else `~/.local/state/forgewire`).
 //! `dev` writes it when it is ready and removes it when it ends; `send` and `tail` read it, so that they
-//! need no options. It holds paths of secrets, never a secret.
+//! need no options. It holds paths of webhook secrets, never one itself; only its owner may read it.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -66,7 +68,10 @@ impl DevState {
     pub fn write(&self, directory: &Path) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
         let new = directory.join(format!("dev.json.{}", self.pid));
-        std::fs::write(&new, text)?;
+        // The URL of NATS may hold a password.
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+        file?.write_all(&text)?;
         std::fs::rename(&new, directory.join("dev.json"))
     }
 
