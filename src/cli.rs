@@ -5,6 +5,8 @@
 
 mod check;
 mod completions;
+mod dev;
+mod send;
 mod serve;
 mod settings;
 mod signals;
@@ -18,6 +20,8 @@ use crate::config::ConfigError;
 use crate::daemon::{RunError, StartError};
 use settings::Settings;
 
+/// A delivery was refused.
+const REFUSED: u8 = 1;
 /// The command line is wrong.
 const USAGE: u8 = 64;
 /// Something that is needed cannot be reached, opened or found.
@@ -47,9 +51,21 @@ enum Command {
     Tail(tail::Tail),
     /// Check a configuration, without network, and say what is wrong with it.
     Check(check::Check),
+    /// Run everything in one, for trying: NATS, the daemon, a source per kind; print what arrives.
+    Dev(dev::Dev),
+    /// Send a signed sample delivery to a running daemon, as a forge would.
+    Send(send::Send),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Become another program that is killed with its parent; `dev` starts its NATS by it.
+    #[command(name = dev::LEASH, hide = true)]
+    Leash(dev::Leash),
 }
+
+/// The options do not fit together; clap checks what it can.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
 
 /// Runs the command line of this process.
 #[must_use]
@@ -70,7 +86,10 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Tail(tail) => tail.run(),
         Command::Check(check) => check.run(),
+        Command::Dev(dev) => dev.run(),
+        Command::Send(send) => send.run(),
         Command::Completions(completions) => completions.run(),
+        Command::Leash(leash) => leash.run(),
     };
     match outcome {
         Ok(code) => code,
@@ -87,6 +106,9 @@ fn report(error: &anyhow::Error) -> ExitCode {
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<ConfigError>() {
         return CONFIG;
+    }
+    if error.is::<Usage>() {
+        return USAGE;
     }
     if error.is::<StartError>() {
         return UNAVAILABLE;

@@ -188,7 +188,7 @@ fn notice(state: &watch::Sender<Link>, event: &Event) {
         Event::ServerError(error) => warn!(%error, "NATS refused something."),
         Event::ClientError(error) => debug!(%error, "NATS client reports an error."),
         Event::LameDuckMode => {
-            info!("The NATS server is about to stop; moving to another one when it does.")
+            info!("The NATS server is about to stop; moving to another one when it does.");
         }
         // Our own doing: the end of the connection that follows is no loss.
         Event::Draining => {

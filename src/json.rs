@@ -126,11 +126,9 @@ impl Pass<'_> {
             self.secret_starts(start);
         } else if memchr(b'@', content).is_some()
             && self.levels.iter().all(|l| l.cut_from.is_none())
-        {
-            if let Some(password) = url_password(content) {
+            && let Some(password) = url_password(content) {
                 self.cuts.push(start + 1 + password.start..start + 1 + password.end);
             }
-        }
         end + 1
     }
 
@@ -291,7 +289,7 @@ mod tests {
     fn reference(value: &mut serde_json::Value) {
         match value {
             serde_json::Value::String(text) if text == "https://u:hunter2@h/r" => {
-                *text = "https://u@h/r".into()
+                *text = "https://u@h/r".into();
             }
             serde_json::Value::Array(items) => items.iter_mut().for_each(reference),
             serde_json::Value::Object(members) => {

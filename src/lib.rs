@@ -44,9 +44,9 @@ pub mod normalize;
 #[cfg(feature = "daemon")]
 pub mod outbox;
 #[cfg(feature = "daemon")]
-pub mod scope;
-#[cfg(feature = "daemon")]
 pub mod samples;
+#[cfg(feature = "daemon")]
+pub mod scope;
 #[cfg(feature = "daemon")]
 pub mod secret;
 #[cfg(feature = "daemon")]

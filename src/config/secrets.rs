@@ -110,7 +110,7 @@ fn warn_inline(origin: &Origin, key: &str, instead: &str, found: &mut Findings) 
     match origin {
         Origin::File { .. } => found.warnings.push(Warning::InlineSecret { origin, key, instead }),
         Origin::Flag { .. } => {
-            found.warnings.push(Warning::SecretOnCommandLine { origin, key, instead })
+            found.warnings.push(Warning::SecretOnCommandLine { origin, key, instead });
         }
         Origin::Default | Origin::Env { .. } => {}
     }

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -47,10 +47,10 @@ pub(super) async fn receive(
         match refusal {
             // The client has left: nobody is refused, and anybody can do this ten thousand times.
             Refusal::Problem(Problem::BodyAborted, _) => {
-                facts::request_refused(Problem::BodyAborted.verdict().1)
+                facts::request_refused(Problem::BodyAborted.verdict().1);
             }
             Refusal::Problem(problem, why) => {
-                facts::delivery_refused(name.as_str(), problem.verdict().1, why)
+                facts::delivery_refused(name.as_str(), problem.verdict().1, why);
             }
             Refusal::NotStored => {}
         }

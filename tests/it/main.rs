@@ -2,14 +2,17 @@
 
 mod config;
 mod contract;
+mod dev;
 mod limits;
 mod listen;
 mod listen_support;
 mod logs;
 mod outage;
+mod process;
 mod properties;
 mod recorded;
 mod samples;
+mod send;
 mod stop;
 mod stream;
 mod support;
