@@ -131,7 +131,7 @@ impl Daemon {
             () = stop => None,
             ended = self.hooks.join() => Some(ended.err().map_or(RunError::Task("webhooks"), RunError::from)),
             ended = self.admin.join() => Some(ended.err().map_or(RunError::Task("probes"), RunError::from)),
-            ended = self.tasks.join_next() => Some(RunError::Task(name_of(ended))),
+            ended = self.tasks.join_next() => Some(RunError::Task(name_of(ended.as_ref()))),
         };
         if died.is_none() {
             info!("Stopping: finishing what has been sent.");
@@ -175,7 +175,7 @@ impl Daemon {
     }
 }
 
-fn name_of(ended: Option<Result<&'static str, tokio::task::JoinError>>) -> &'static str {
+fn name_of(ended: Option<&Result<&'static str, tokio::task::JoinError>>) -> &'static str {
     match ended {
         Some(Ok(name)) => name,
         // A panic has been logged where it happened.
@@ -224,9 +224,9 @@ impl Keeper {
                 }
                 last = Some(outcome);
             }
-            let lost = link.wait_for(|now| *now != up);
+            let change = link.wait_for(|now| *now != up);
             // The pause is over, or there is another connection, or none.
-            let _ = tokio::time::timeout(pause, lost).await;
+            let _ = tokio::time::timeout(pause, change).await;
         }
     }
 }

@@ -12,7 +12,11 @@ use crate::outbox::{NotStored, Receipt};
 
 /// A request was answered with a problem before it was authenticated, or because of its scope or size.
 pub fn delivery_refused(source: &str, code: &'static str, why: Option<NotAuthenticated>) {
-    if let Some(error) = why { warn!(source, code, %error, "Delivery refused.") } else { warn!(source, code, "Delivery refused.") }
+    if let Some(error) = why {
+        warn!(source, code, %error, "Delivery refused.");
+    } else {
+        warn!(source, code, "Delivery refused.");
+    }
 }
 
 /// A request went to a path or source that is none.

@@ -126,9 +126,10 @@ impl Pass<'_> {
             self.secret_starts(start);
         } else if memchr(b'@', content).is_some()
             && self.levels.iter().all(|l| l.cut_from.is_none())
-            && let Some(password) = url_password(content) {
-                self.cuts.push(start + 1 + password.start..start + 1 + password.end);
-            }
+            && let Some(password) = url_password(content)
+        {
+            self.cuts.push(start + 1 + password.start..start + 1 + password.end);
+        }
         end + 1
     }
 

@@ -298,18 +298,18 @@ impl Shared {
     pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Member> {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let client = client_of(peer.ip());
-        let mut list = self.list();
-        let of_client = list.per_client.get(&client).copied().unwrap_or(0);
+        let mut all = self.list();
+        let of_client = all.per_client.get(&client).copied().unwrap_or(0);
         if of_client >= self.limits.max_connections_per_client
-            && !list.evict_for_newcomer(Some(client))
+            && !all.evict_for_newcomer(Some(client))
         {
             return None;
         }
-        if list.conns.len() >= self.limits.max_connections && !list.evict_for_newcomer(None) {
+        if all.conns.len() >= self.limits.max_connections && !all.evict_for_newcomer(None) {
             return None;
         }
-        let id = list.next_id;
-        list.next_id += 1;
+        let id = all.next_id;
+        all.next_id += 1;
         let now = Instant::now();
         let conn = Arc::new(Conn {
             id,
@@ -329,8 +329,8 @@ impl Shared {
             held: Default::default(),
             waker: AtomicWaker::new(),
         });
-        list.conns.insert(id, Arc::clone(&conn));
-        *list.per_client.entry(client).or_default() += 1;
+        all.conns.insert(id, Arc::clone(&conn));
+        *all.per_client.entry(client).or_default() += 1;
         Some(Member(conn))
     }
 
@@ -365,8 +365,8 @@ impl Shared {
             conn.id != waiter.id && conn.held(pool).load(Ordering::Relaxed) >= least
         };
         // Those with next to nothing are spared as long as somebody has more.
-        let mut list = self.list();
-        let _ = list.evict(|conn| holds(conn, WORTH_TAKING)) || list.evict(|conn| holds(conn, 1));
+        let mut all = self.list();
+        let _ = all.evict(|conn| holds(conn, WORTH_TAKING)) || all.evict(|conn| holds(conn, 1));
     }
 
     /// When the server began to close, if it has.

@@ -1,3 +1,5 @@
+//! Lines as people read them: what stands where, and that nothing in them is obeyed.
+
 use super::*;
 use crate::event::{Actor, ActorKind, Delivery, Raw, Reason, RefName};
 use crate::event::{Branch, Commit, PullRequest, PullRequestEvent, Push, Unrecognized};

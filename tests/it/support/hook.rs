@@ -9,7 +9,7 @@ pub(crate) const SECRET: &str = "correct horse battery staple";
 /// HMAC-SHA256 in lower-case hex.
 pub(crate) fn signature(secret: &str, bytes: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(bytes);
-    mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect()
+    mac.finalize().into_bytes().iter().fold(String::new(), |hex, b| hex + &format!("{b:02x}"))
 }
 
 /// A delivery that is not sent yet.
