@@ -1,0 +1,54 @@
+# What one can do here; `make help` lists it.
+
+CARGO ?= cargo
+# Options for what is run, for example: make run ARGS="--ephemeral"
+ARGS ?=
+
+# Installs the programs $(1) that are missing. Debian's packages have the names of the programs.
+define need
+@missing=; \
+for program in $(1); do \
+	PATH="$$PATH:/usr/sbin" command -v "$$program" >/dev/null 2>&1 || missing="$$missing $$program"; \
+done; \
+[ -n "$$missing" ] || exit 0; \
+if command -v apt-get >/dev/null 2>&1; then \
+	sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
+	echo "Installing:$$missing"; \
+	$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $$missing; \
+else \
+	echo "Missing:$$missing. Install with your package manager and run make again." >&2; \
+	echo "nats-server is also at https://github.com/nats-io/nats-server/releases" >&2; \
+	exit 1; \
+fi
+endef
+
+.PHONY: help run test lint doc bench deps test-deps
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+# With a NATS of one's own none needs to be installed.
+run: $(if $(findstring --nats,$(ARGS)),,deps) ## Start NATS, the daemon and a source per forge, and print every event
+	$(CARGO) run --locked -- dev $(ARGS)
+
+test: test-deps ## Run every test, also of the library without the daemon
+	$(CARGO) test --locked
+	$(CARGO) test --locked --no-default-features --lib
+	$(CARGO) check --locked --benches
+
+lint: ## Check format and lints, also of the library without the daemon
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+
+doc: ## Build the documentation of the code
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+bench: deps ## Measure throughput beside a yardstick
+	$(CARGO) bench --locked --bench throughput -- $(ARGS)
+
+deps: ## Install nats-server if it is missing
+	$(call need,nats-server)
+
+test-deps: ## Install what the tests run: nats-server, curl, openssl
+	$(call need,nats-server curl openssl)
