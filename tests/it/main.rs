@@ -10,6 +10,7 @@ mod logs;
 mod outage;
 mod process;
 mod properties;
+mod readme;
 mod recorded;
 mod samples;
 mod send;
