@@ -3,12 +3,14 @@
 CARGO ?= cargo
 # Options for what is run, for example: make run ARGS="--ephemeral"
 ARGS ?=
+# Debian has nats-server where the PATH of users does not look.
+export PATH := $(PATH):/usr/sbin
 
 # Installs the programs $(1) that are missing. Debian's packages have the names of the programs.
 define need
 @missing=; \
 for program in $(1); do \
-	PATH="$$PATH:/usr/sbin" command -v "$$program" >/dev/null 2>&1 || missing="$$missing $$program"; \
+	command -v "$$program" >/dev/null 2>&1 || missing="$$missing $$program"; \
 done; \
 [ -n "$$missing" ] || exit 0; \
 if command -v apt-get >/dev/null 2>&1; then \
@@ -28,7 +30,7 @@ help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 # With a NATS of one's own none needs to be installed.
-run: $(if $(findstring --nats,$(ARGS)),,deps) ## Start NATS, the daemon and a source per forge, and print every event
+run: $(if $(filter --nats --nats=% --nats-server --nats-server=%,$(ARGS)),,deps) ## Start NATS, the daemon and a source per forge, and print every event
 	$(CARGO) run --locked -- dev $(ARGS)
 
 test: test-deps ## Run every test, also of the library without the daemon
