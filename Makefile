@@ -43,8 +43,9 @@ lint: ## Check format and lints, also of the library without the daemon
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 
+# Private items are documented too, so links to them lead somewhere.
 doc: ## Build the documentation of the code
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
 
 bench: deps ## Measure throughput beside a yardstick
 	$(CARGO) bench --locked --bench throughput -- $(ARGS)
