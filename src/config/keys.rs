@@ -136,7 +136,7 @@ static KEYS: &[Key] = &[
     key(
         "http.max_buffered_bytes",
         integer(1, 1_024 * GIB),
-        "Unauthenticated bytes in memory at once, in all.",
+        "Bytes of requests in memory at once, in all.",
     ),
     key("http.drain", millis(0, HOUR), "How long a stop still serves open connections."),
     key("http.stop_timeout", millis(100, HOUR), "How long a stop may take in all."),

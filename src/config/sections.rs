@@ -33,7 +33,7 @@ pub struct Http {
     pub max_connections: usize,
     /// Connections at once from one client address. Default 1,024.
     pub max_connections_per_client: usize,
-    /// Bytes of unauthenticated requests in memory at once, in all. Default 128 MiB; it must hold
+    /// Bytes of requests in memory at once, in all, until they are answered. Default 128 MiB; it must hold
     /// one request of the largest size.
     pub max_buffered_bytes: usize,
     /// How long open connections are still served once a stop was asked for. Default 5 s.

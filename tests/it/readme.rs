@@ -258,7 +258,7 @@ fn deployment() -> TempDir {
 
 #[tokio::test]
 async fn check_and_serve_take_the_example_configuration() {
-    let nats = NatsServer::start().await;
+    let nats = NatsServer::start();
     let etc = deployment();
     let commands = commands();
     let configured = |start: &str| {
@@ -278,7 +278,7 @@ async fn check_and_serve_take_the_example_configuration() {
     // One server without TLS stands in for the cluster; it has one copy and little room.
     let mut child = configured("forgewire serve")
         .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-        .args(["--set", &format!("nats.servers={}", nats.url())])
+        .args(["--set", &format!("nats.servers={}", nats.url)])
         .args(["--set", "stream.replicas=1", "--set", "stream.max_bytes=1048576"])
         .stderr(Stdio::piped())
         .spawn()
