@@ -90,7 +90,7 @@ impl Event {
             Raw::Base64(text) => text.len(),
             Raw::In(_) | Raw::Omitted => 0,
         };
-        let mut out = Vec::with_capacity(raw_len + 2048 + raw_len / 4);
+        let mut out = Vec::with_capacity(raw_len * 2 + 2048);
         self.write_head(&mut out)?;
         match &self.raw {
             Raw::Inline(raw) => {
