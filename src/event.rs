@@ -4,6 +4,8 @@
 //! forge sent; a subscriber reads it back with [`Event::from_json`]. Knows no forge, no HTTP and no
 //! NATS. What a forge did not say is `None` here and left out of the JSON, never an empty text.
 
+use std::borrow::Cow;
+
 mod catalog;
 mod common;
 mod json;
@@ -30,35 +32,37 @@ pub const VERSION: u32 = 1;
 pub const NO_NAME: &str = "-";
 
 /// An event: something that happened at a forge.
+///
+/// Its texts may be borrowed from what it was made of; one that was read from a message owns them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub struct Event<'a> {
     /// `<source>:<delivery>` for the first event of a delivery, then `…:2`, `…:3`.
     pub id: String,
     /// Configured name of the webhook endpoint that took the delivery: the trust domain.
-    pub source: String,
+    pub source: Cow<'a, str>,
     /// Kind of forge, for example `gitea`.
-    pub forge: String,
+    pub forge: Cow<'a, str>,
     /// The forge's time of this event; `None` when it said none (as most pushes).
     pub occurred_at: Option<Time>,
     /// When forgewire had read the delivery.
     pub received_at: Time,
     /// The delivery that this event came in.
-    pub delivery: Delivery,
+    pub delivery: Delivery<'a>,
     /// Who did it.
-    pub actor: Option<Actor>,
+    pub actor: Option<Actor<'a>>,
     /// The repository it happened in; of a pull request the target.
-    pub repository: Option<Repository>,
+    pub repository: Option<Repository<'a>>,
     /// The branch or tag that the event is about.
-    pub reference: Option<RefName>,
+    pub reference: Option<RefName<'a>>,
     /// What happened: the event, its action and the facts.
-    pub data: Data,
+    pub data: Data<'a>,
     /// What the forge sent.
     pub raw: Raw,
     /// Whether `raw` is something else than the forge's bytes, because secrets were taken out.
     pub raw_altered: bool,
 }
 
-impl Event {
+impl Event<'_> {
     /// The event's name, for example `push`.
     #[must_use]
     pub fn event(&self) -> &str {

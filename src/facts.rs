@@ -44,10 +44,10 @@ pub fn delivery_stored(source: &str, delivery: &str, receipts: &[Receipt]) {
 }
 
 /// An authenticated delivery became `unrecognized`.
-pub fn delivery_unrecognized(event: &Event, reason: &str) {
+pub fn delivery_unrecognized(event: &Event<'_>, reason: &str) {
     warn!(
-        source = event.source,
-        delivery = event.delivery.id,
+        source = &*event.source,
+        delivery = &*event.delivery.id,
         native = event.action(),
         reason,
         "Delivery not recognized; its payload is published whole."

@@ -7,8 +7,10 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::{memchr, memchr2, memchr2_iter, memmem, memrchr};
+use memchr::memmem::{self, Finder};
+use memchr::{memchr, memchr2, memchr2_iter, memrchr};
 
 /// Deepest nesting that is read as JSON.
 pub const MAX_DEPTH: usize = 100;
@@ -37,11 +39,16 @@ pub fn screen(payload: &[u8]) -> Screened<'_> {
 /// Whether a few quick searches already show that there is nothing to take out and no depth to mind: the
 /// case of nearly every payload. It may say no to a harmless one, never yes to another.
 fn is_plainly_harmless(payload: &[u8]) -> bool {
+    static SECRET: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"secret\""));
+    static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u"));
+    static URL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"://"));
     // A name can be spelt with escapes; and what opens at most so often is at most so deep.
-    memmem::find(payload, b"\"secret\"").is_none()
-        && memmem::find(payload, b"\\u").is_none()
+    SECRET.find(payload).is_none()
+        && ESCAPE.find(payload).is_none()
         && memchr2_iter(b'{', b'[', payload).take(MAX_DEPTH + 1).count() <= MAX_DEPTH
-        && !memmem::find_iter(payload, b"://").any(|at| may_hold_password(payload.get(at + 3..).unwrap_or_default()))
+        && !URL
+            .find_iter(payload)
+            .any(|at| may_hold_password(payload.get(at + 3..).unwrap_or_default()))
 }
 
 /// Whether a URL that goes on like this has more before its host than a short user name.

@@ -31,7 +31,7 @@ impl Message {
     /// # Errors
     ///
     /// Those of `serde_json`, which the event types do not cause.
-    pub fn of(event: &Event, prefix: &str, trace: TraceContext) -> serde_json::Result<Self> {
+    pub fn of(event: &Event<'_>, prefix: &str, trace: TraceContext) -> serde_json::Result<Self> {
         let repository = event.repository.as_ref();
         let action = event.action();
         let address = Address {
@@ -40,7 +40,7 @@ impl Message {
             repo: repository.and_then(|repo| repo.name.as_deref()),
             event: event.event(),
             action: if action == NO_NAME { "" } else { action },
-            reference: event.reference.as_ref().map(|reference| reference.name.as_str()),
+            reference: event.reference.as_ref().map(|reference| &*reference.name),
         };
         Ok(Self {
             id: event.id.clone(),
@@ -51,7 +51,7 @@ impl Message {
     }
 }
 
-fn headers(event: &Event, trace: TraceContext) -> Vec<(&'static str, String)> {
+fn headers(event: &Event<'_>, trace: TraceContext) -> Vec<(&'static str, String)> {
     let time = event.occurred_at.unwrap_or(event.received_at);
     let mut headers = vec![
         ("Nats-Msg-Id", encoded(&event.id)),
@@ -65,7 +65,7 @@ fn headers(event: &Event, trace: TraceContext) -> Vec<(&'static str, String)> {
         ("ce-dataschema", "urn:forgewire:event:1".to_owned()),
         ("traceparent", trace.to_string()),
         ("Forgewire-Delivery", encoded(&event.delivery.id)),
-        ("Forgewire-Digest", event.delivery.digest.clone()),
+        ("Forgewire-Digest", event.delivery.digest.to_string()),
     ];
     if let Some(subject) = ce_subject(event) {
         headers.push(("ce-subject", encoded(&subject)));
@@ -80,9 +80,9 @@ fn headers(event: &Event, trace: TraceContext) -> Vec<(&'static str, String)> {
 }
 
 /// `acme/widgets@main`, `acme/widgets#42`, or what of it is known.
-fn ce_subject(event: &Event) -> Option<String> {
+fn ce_subject(event: &Event<'_>) -> Option<String> {
     let repository = event.repository.as_ref()?;
-    let mut subject = repository.owner.clone()?;
+    let mut subject = repository.owner.as_deref()?.to_owned();
     let Some(name) = &repository.name else { return Some(subject) };
     subject.push('/');
     subject.push_str(name);

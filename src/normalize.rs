@@ -3,13 +3,15 @@
 //! In comes a [`Delivery<Verified>`] of a source, out come its [`Event`]s in the order of the payload, at
 //! least one. Pure: the same delivery gives the same events, but for `received_at`.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use bytes::Bytes;
 
 use crate::config::{Dedup, Source};
 use crate::delivery::{Delivery, Verified};
 use crate::event::{self, Event, Raw, Reason, Time};
-use crate::json;
+use crate::json::{self, Screened};
 use crate::source::Fact;
 
 /// The delivery speaks of a repository that its source, or the secret it is signed with, is not for.
@@ -17,21 +19,40 @@ use crate::source::Fact;
 #[error("the repository is outside the scope of this source or secret")]
 pub struct OutOfScope;
 
-/// Makes the events of a delivery.
+/// The payload of a verified delivery, without the credentials that it may hold.
+#[derive(Debug)]
+pub struct Payload {
+    bytes: Bytes,
+    altered: bool,
+    too_deep: bool,
+}
+
+impl Payload {
+    /// Looks through the payload of a delivery, which is not copied unless something is taken out.
+    #[must_use]
+    pub fn of(delivery: &Delivery<Verified<'_>>) -> Self {
+        let Screened { bytes, too_deep } = json::screen(delivery.payload());
+        let (bytes, altered) = match bytes {
+            Cow::Borrowed(_) => (delivery.payload().clone(), false),
+            Cow::Owned(cleaned) => (Bytes::from(cleaned), true),
+        };
+        Self { bytes, altered, too_deep }
+    }
+}
+
+/// Makes the events of a delivery, which borrow from it and its payload.
 ///
 /// # Errors
 ///
 /// [`OutOfScope`] when one of them is about a repository that `source` may not speak of.
-pub fn events(
-    delivery: &Delivery<Verified<'_>>,
-    source: &Source,
+pub fn events<'a>(
+    delivery: &'a Delivery<Verified<'_>>,
+    payload: &'a Payload,
+    source: &'a Source,
     received_at: Time,
-) -> Result<Vec<Event>, OutOfScope> {
-    let payload = delivery.payload();
-    let screened = json::screen(payload);
-    let raw_altered = matches!(screened.bytes, std::borrow::Cow::Owned(_));
-    let read = read(delivery, source, &screened);
-    let in_scope = |fact: &Fact| {
+) -> Result<Vec<Event<'a>>, OutOfScope> {
+    let Read { facts, is_json } = read(delivery, payload, source);
+    let in_scope = |fact: &Fact<'_>| {
         let repository = fact.repository.as_ref();
         let (owner, name) = (
             repository.and_then(|r| r.owner.as_deref()),
@@ -39,24 +60,21 @@ pub fn events(
         );
         delivery.may_speak_of(source, owner, name)
     };
-    if !read.facts.iter().all(in_scope) {
+    if !facts.iter().all(in_scope) {
         return Err(OutOfScope);
     }
-    let raw = if read.is_json {
-        Raw::Inline(match screened.bytes {
-            std::borrow::Cow::Borrowed(_) => payload.clone(),
-            std::borrow::Cow::Owned(cleaned) => Bytes::from(cleaned),
-        })
+    let raw = if is_json {
+        Raw::Inline(payload.bytes.clone())
     } else {
-        Raw::Base64(base64::engine::general_purpose::STANDARD.encode(&screened.bytes))
+        Raw::Base64(base64::engine::general_purpose::STANDARD.encode(&payload.bytes))
     };
     let about = about(delivery, source);
     let first = format!("{}:{}", source.name, about.id);
     let mut raw = Some(raw);
-    let make = |(index, fact): (usize, Fact)| Event {
+    let make = |(index, fact): (usize, Fact<'a>)| Event {
         id: if index == 0 { first.clone() } else { format!("{first}:{}", index + 1) },
-        source: source.name.as_str().to_owned(),
-        forge: source.kind.name().to_owned(),
+        source: Cow::Borrowed(source.name.as_str()),
+        forge: Cow::Borrowed(source.kind.name()),
         occurred_at: fact.occurred_at,
         received_at,
         delivery: about.clone(),
@@ -65,24 +83,24 @@ pub fn events(
         reference: fact.reference,
         data: fact.data,
         raw: raw.take().unwrap_or_else(|| Raw::In(first.clone())),
-        raw_altered: raw_altered && index == 0,
+        raw_altered: payload.altered && index == 0,
     };
-    Ok(read.facts.into_iter().enumerate().map(make).collect())
+    Ok(facts.into_iter().enumerate().map(make).collect())
 }
 
-struct Read {
-    facts: Vec<Fact>,
+struct Read<'a> {
+    facts: Vec<Fact<'a>>,
     is_json: bool,
 }
 
-fn read(delivery: &Delivery<Verified<'_>>, source: &Source, screened: &json::Screened<'_>) -> Read {
+fn read<'a>(delivery: &Delivery<Verified<'_>>, payload: &'a Payload, source: &Source) -> Read<'a> {
     let forge = source.kind.forge();
     let headers = delivery.headers();
     let name = forge.event_name(headers).unwrap_or(event::NO_NAME);
-    let text = std::str::from_utf8(&screened.bytes).ok().filter(|_| !screened.too_deep);
+    let text = std::str::from_utf8(&payload.bytes).ok().filter(|_| !payload.too_deep);
     let facts = match text {
         Some(text) => forge.facts(headers, text),
-        None if screened.too_deep => Err(Reason::TooDeep),
+        None if payload.too_deep => Err(Reason::TooDeep),
         None => Err(Reason::NotJson),
     };
     match facts {
@@ -100,27 +118,30 @@ fn read(delivery: &Delivery<Verified<'_>>, source: &Source, screened: &json::Scr
 }
 
 /// What an event says of its delivery.
-fn about(delivery: &Delivery<Verified<'_>>, source: &Source) -> event::Delivery {
+fn about<'a>(delivery: &'a Delivery<Verified<'_>>, source: &Source) -> event::Delivery<'a> {
     let forge = source.kind.forge();
     let headers = delivery.headers();
     let name = forge.event_name(headers);
     let said = headers.first_said(forge.delivery_headers()).filter(|id| is_usable_id(id));
     let id = match (source.dedup, said) {
-        (Dedup::Delivery, Some(id)) => id.to_owned(),
-        (Dedup::Delivery, None) => derived_id(&[
+        (Dedup::Delivery, Some(id)) => Cow::Borrowed(id),
+        (Dedup::Delivery, None) => Cow::Owned(derived_id(&[
             source.name.as_str().as_bytes(),
             name.unwrap_or_default().as_bytes(),
             delivery.payload(),
-        ]),
-        (Dedup::Digest, _) => derived_id(&[source.name.as_str().as_bytes(), delivery.payload()]),
+        ])),
+        (Dedup::Digest, _) => {
+            Cow::Owned(derived_id(&[source.name.as_str().as_bytes(), delivery.payload()]))
+        }
     };
+    let digest = blake3::hash(delivery.payload()).to_hex();
     event::Delivery {
         id,
-        event: name.map(str::to_owned),
-        digest: format!("blake3={}", blake3::hash(delivery.payload()).to_hex()),
+        event: name.map(Cow::Borrowed),
+        digest: Cow::Owned(["blake3=", digest.as_str()].concat()),
         authenticated: delivery.authenticated(),
-        secret: delivery.secret_id().map(str::to_owned),
-        hook: forge.hook(headers).map(str::to_owned),
+        secret: delivery.secret_id().map(|id| Cow::Owned(id.to_owned())),
+        hook: forge.hook(headers).map(Cow::Borrowed),
         attempt: forge.attempt(headers),
     }
 }

@@ -93,28 +93,28 @@ pub trait Forge: Send + Sync {
     ///
     /// The [`Reason`] why it is `unrecognized`: also when `headers` contradict the payload, since no
     /// signature covers them.
-    fn facts(&self, headers: UnsignedHeaders<'_>, payload: &str) -> Facts;
+    fn facts<'a>(&self, headers: UnsignedHeaders<'_>, payload: &'a str) -> Facts<'a>;
 
     /// The fact that stands in for a delivery that is not recognized, addressed as well as its payload allows.
-    fn unrecognized(&self, name: &str, reason: Reason, payload: Option<&str>) -> Fact;
+    fn unrecognized<'a>(&self, name: &str, reason: Reason, payload: Option<&'a str>) -> Fact<'a>;
 }
 
 /// What happened, or why that cannot be said.
-pub type Facts = Result<Vec<Fact>, Reason>;
+pub type Facts<'a> = Result<Vec<Fact<'a>>, Reason>;
 
 /// One thing that happened, before it is given an id and a place.
 #[derive(Clone, Debug)]
-pub struct Fact {
+pub struct Fact<'a> {
     /// The forge's time of it.
     pub occurred_at: Option<Time>,
     /// Who did it.
-    pub actor: Option<Actor>,
+    pub actor: Option<Actor<'a>>,
     /// Where.
-    pub repository: Option<Repository>,
+    pub repository: Option<Repository<'a>>,
     /// The branch or tag that it is about.
-    pub reference: Option<RefName>,
+    pub reference: Option<RefName<'a>>,
     /// What.
-    pub data: Data,
+    pub data: Data<'a>,
 }
 
 /// A header that carries an HMAC-SHA256 in 64 lower-case hex digits.

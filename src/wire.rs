@@ -14,15 +14,20 @@ use crate::event::Time;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Text<'a>(Option<Cow<'a, str>>);
 
-impl Text<'_> {
+impl<'a> Text<'a> {
     /// The text, if there is one.
     pub(crate) fn as_str(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    /// The text as an owned value, if there is one.
-    pub(crate) fn owned(&self) -> Option<String> {
-        self.as_str().map(str::to_owned)
+    /// The text, still borrowed from the payload unless it had escapes.
+    pub(crate) fn said(&self) -> Option<Cow<'a, str>> {
+        self.0.clone()
+    }
+
+    /// Like [`Text::said`], without copying where it had escapes.
+    pub(crate) fn into_said(self) -> Option<Cow<'a, str>> {
+        self.0
     }
 
     /// The instant that the text names, unless it is one that means "never".
@@ -31,13 +36,8 @@ impl Text<'_> {
     }
 
     /// The hash that the text is, unless it consists of zeros.
-    pub(crate) fn hash(&self) -> Option<&str> {
-        self.as_str().filter(|hash| !is_zero_hash(hash))
-    }
-
-    /// Like [`Text::hash`], as an owned value.
-    pub(crate) fn owned_hash(&self) -> Option<String> {
-        self.hash().map(str::to_owned)
+    pub(crate) fn said_hash(&self) -> Option<Cow<'a, str>> {
+        self.said().filter(|hash| !is_zero_hash(hash))
     }
 }
 
@@ -77,14 +77,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 pub(crate) struct Id(Option<Box<str>>);
 
 impl Id {
-    /// The id as text, if there is one.
-    pub(crate) fn as_str(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-
-    /// The id as an owned text, if there is one.
-    pub(crate) fn owned(&self) -> Option<String> {
-        self.as_str().map(str::to_owned)
+    /// The id as a text, if there is one.
+    pub(crate) fn said(&self) -> Option<Cow<'static, str>> {
+        self.0.as_deref().map(|id| Cow::Owned(id.to_owned()))
     }
 }
 

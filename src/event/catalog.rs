@@ -59,7 +59,7 @@ macro_rules! catalog {
         /// What happened, typed by event.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
-        pub enum Data {
+        pub enum Data<'a> {
             $( $(#[$doc])* $event($actions, Box<$data>), )*
             /// An event that this version of the library does not know.
             Other {
@@ -72,7 +72,7 @@ macro_rules! catalog {
             },
         }
 
-        impl Data {
+        impl<'a> Data<'a> {
             /// Every event known to this version, in the order of the contract.
             pub const EVENTS: &'static [EventSpec] = &[
                 $( EventSpec { name: $name, actions: $actions::NAMES }, )*
@@ -115,7 +115,7 @@ macro_rules! catalog {
 
 catalog! {
     /// A branch was created, updated or deleted.
-    Push("push", Push) PushAction {
+    Push("push", Push<'a>) PushAction {
         /// The branch is new.
         Created = "created",
         /// The branch points to another commit.
@@ -124,7 +124,7 @@ catalog! {
         Deleted = "deleted",
     }
     /// A tag was created, updated or deleted.
-    Tag("tag", Tag) TagAction {
+    Tag("tag", Tag<'a>) TagAction {
         /// The tag is new; on Gitea also a tag that was moved.
         Created = "created",
         /// The tag points to something else.
@@ -133,14 +133,14 @@ catalog! {
         Deleted = "deleted",
     }
     /// Another notice of a ref that a push, tag or deletion announces too.
-    Ref("ref", RefNotice) RefAction {
+    Ref("ref", RefNotice<'a>) RefAction {
         /// The ref is new.
         Created = "created",
         /// The ref is gone.
         Deleted = "deleted",
     }
     /// Something happened to a pull request.
-    PullRequest("pull_request", PullRequestEvent) PullRequestAction {
+    PullRequest("pull_request", PullRequestEvent<'a>) PullRequestAction {
         /// It was opened.
         Opened = "opened",
         /// It was closed without being merged.
@@ -173,7 +173,7 @@ catalog! {
         Deleted = "deleted",
     }
     /// A forge's test delivery.
-    Ping("ping", Ping) PingAction {
+    Ping("ping", Ping<'a>) PingAction {
         /// An administrator pressed the button.
         Sent = "sent",
     }
@@ -182,7 +182,7 @@ catalog! {
     }
 }
 
-impl PartialEq for Data {
+impl PartialEq for Data<'_> {
     fn eq(&self, other: &Self) -> bool {
         let text = |data: &Self| {
             let mut out = Vec::new();

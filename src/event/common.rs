@@ -1,45 +1,47 @@
 //! What events of every kind have in common: delivery, actor, repository, ref.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// The delivery that an event came in.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Delivery {
+pub struct Delivery<'a> {
     /// The forge's own id of the delivery, or `blake3-…` where it gave no usable one.
-    pub id: String,
+    pub id: Cow<'a, str>,
     /// The forge's own name of the event. From a header: no signature covers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<String>,
+    pub event: Option<Cow<'a, str>>,
     /// `blake3=<hex>` of the signed bytes: equal for redeliveries and copies by other hooks.
-    pub digest: String,
+    pub digest: Cow<'a, str>,
     /// Whether a signature proved that the sender knows a secret of the source.
     pub authenticated: bool,
     /// Configured id of the secret that the signature matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
+    pub secret: Option<Cow<'a, str>>,
     /// What the forge says of the hook: its id, or what it is installed on (`repository`, `organization`, …).
     /// From a header: no signature covers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hook: Option<String>,
+    pub hook: Option<Cow<'a, str>>,
     /// Which attempt of the forge this was, from 1; Gitea, Forgejo and Gogs make only one.
     pub attempt: u32,
 }
 
 /// Somebody with an account at the forge.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Actor {
+pub struct Actor<'a> {
     /// The forge's id, stable over renames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub id: Option<Cow<'a, str>>,
     /// Name of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub login: Option<String>,
+    pub login: Option<Cow<'a, str>>,
     /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<Cow<'a, str>>,
     /// Page of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<Cow<'a, str>>,
     /// What kind of account it is.
     pub kind: ActorKind,
 }
@@ -61,45 +63,45 @@ pub enum ActorKind {
 
 /// Somebody as a commit names them: not checked by the forge.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Person {
+pub struct Person<'a> {
     /// Name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<Cow<'a, str>>,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
+    pub email: Option<Cow<'a, str>>,
     /// Account at the forge that has this address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub login: Option<String>,
+    pub login: Option<Cow<'a, str>>,
 }
 
 /// A repository.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Repository {
+pub struct Repository<'a> {
     /// The forge's id, stable over renames and transfers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub id: Option<Cow<'a, str>>,
     /// Owner: user, organisation, workspace or project key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
+    pub owner: Option<Cow<'a, str>>,
     /// Name, as it stands in URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<Cow<'a, str>>,
     /// `owner/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub full_name: Option<String>,
+    pub full_name: Option<Cow<'a, str>>,
     /// Its page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<Cow<'a, str>>,
     /// For `git clone` over HTTP, never with a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clone_url: Option<String>,
+    pub clone_url: Option<Cow<'a, str>>,
     /// For `git clone` over SSH.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ssh_url: Option<String>,
+    pub ssh_url: Option<Cow<'a, str>>,
     /// Default branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default_branch: Option<String>,
+    pub default_branch: Option<Cow<'a, str>>,
     /// Whether it is hidden from the public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private: Option<bool>,
@@ -110,11 +112,11 @@ pub struct Repository {
 
 /// A branch or tag.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct RefName {
+pub struct RefName<'a> {
     /// Branch or tag.
     pub kind: RefKind,
     /// Short name, without `refs/heads/` or `refs/tags/`.
-    pub name: String,
+    pub name: Cow<'a, str>,
 }
 
 /// Kinds of ref.

@@ -44,13 +44,13 @@ struct Head<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     occurred_at: Option<Time>,
     received_at: Time,
-    delivery: &'a Delivery,
+    delivery: &'a Delivery<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<&'a Actor>,
+    actor: Option<&'a Actor<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    repository: Option<&'a Repository>,
+    repository: Option<&'a Repository<'a>>,
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-    reference: Option<&'a RefName>,
+    reference: Option<&'a RefName<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -63,11 +63,11 @@ struct Document<'a> {
     action: String,
     occurred_at: Option<Time>,
     received_at: Time,
-    delivery: Delivery,
-    actor: Option<Actor>,
-    repository: Option<Repository>,
+    delivery: Delivery<'static>,
+    actor: Option<Actor<'static>>,
+    repository: Option<Repository<'static>>,
     #[serde(rename = "ref")]
-    reference: Option<RefName>,
+    reference: Option<RefName<'static>>,
     #[serde(borrow)]
     data: &'a RawValue,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -78,7 +78,7 @@ struct Document<'a> {
     raw_altered: bool,
 }
 
-impl Event {
+impl Event<'_> {
     /// Writes the event as one JSON document.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Event {
     /// # Errors
     ///
     /// [`InvalidEvent`] when it is not an event of a version that this library reads.
-    pub fn from_json(body: &[u8]) -> Result<Self, InvalidEvent> {
+    pub fn from_json(body: &[u8]) -> Result<Event<'static>, InvalidEvent> {
         let document: Document<'_> = serde_json::from_slice(body)?;
         if document.version != VERSION {
             return Err(InvalidEvent::Version(document.version));
@@ -152,11 +152,11 @@ impl Event {
             (None, None, Some(id)) => Raw::In(id),
             (None, None, None) => Raw::Omitted,
         };
-        Ok(Self {
+        Ok(Event {
             data: Data::read(&document.event, &document.action, document.data)?,
             id: document.id,
-            source: document.source,
-            forge: document.forge,
+            source: document.source.into(),
+            forge: document.forge.into(),
             occurred_at: document.occurred_at,
             received_at: document.received_at,
             delivery: document.delivery,

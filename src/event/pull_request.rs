@@ -1,45 +1,47 @@
 //! The facts of a `pull_request`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, Repository, Time};
 
 /// The facts of a `pull_request` event.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct PullRequestEvent {
+pub struct PullRequestEvent<'a> {
     /// The pull request, as it is after the event.
-    pub pull_request: PullRequest,
+    pub pull_request: PullRequest<'a>,
     /// What an edit changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changes: Option<Changes>,
+    pub changes: Option<Changes<'a>>,
     /// Head commit before a synchronization, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
+    pub before: Option<Cow<'a, str>>,
     /// Head commit after a synchronization, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
+    pub after: Option<Cow<'a, str>>,
     /// Who was asked for a review, or is no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requested_reviewer: Option<Actor>,
+    pub requested_reviewer: Option<Actor<'a>>,
 }
 
 /// A pull request.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct PullRequest {
+pub struct PullRequest<'a> {
     /// The forge's id; unlike `number` unique over repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub id: Option<Cow<'a, str>>,
     /// Number within the target repository.
     pub number: u64,
     /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
+    pub title: Option<Cow<'a, str>>,
     /// Description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
+    pub body: Option<Cow<'a, str>>,
     /// Its page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<Cow<'a, str>>,
     /// Open or closed; a merged one is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<PullRequestState>,
@@ -53,32 +55,32 @@ pub struct PullRequest {
     pub mergeable: Option<bool>,
     /// Who opened it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<Actor>,
+    pub author: Option<Actor<'a>>,
     /// What is to be merged.
-    pub head: Branch,
+    pub head: Branch<'a>,
     /// Where it is to be merged to.
-    pub base: Branch,
+    pub base: Branch<'a>,
     /// Labels.
-    pub labels: Vec<Label>,
+    pub labels: Vec<Label<'a>>,
     /// Assignees.
-    pub assignees: Vec<Actor>,
+    pub assignees: Vec<Actor<'a>>,
     /// Who is asked for a review.
-    pub reviewers: Vec<Actor>,
+    pub reviewers: Vec<Actor<'a>>,
     /// Names of teams asked for a review.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reviewer_teams: Vec<String>,
+    pub reviewer_teams: Vec<Cow<'a, str>>,
     /// Milestone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub milestone: Option<Milestone>,
+    pub milestone: Option<Milestone<'a>>,
     /// The commit that the merge made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merge_commit: Option<Sha>,
+    pub merge_commit: Option<Sha<'a>>,
     /// Common ancestor of head and base.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merge_base: Option<Sha>,
+    pub merge_base: Option<Sha<'a>>,
     /// Who merged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merged_by: Option<Actor>,
+    pub merged_by: Option<Actor<'a>>,
     /// When it was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Time>,
@@ -108,19 +110,19 @@ pub enum PullRequestState {
 
 /// One side of a pull request.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Branch {
+pub struct Branch<'a> {
     /// Short name of the branch; absent where it is gone.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
+    pub reference: Option<Cow<'a, str>>,
     /// Commit that it points to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha: Option<String>,
+    pub sha: Option<Cow<'a, str>>,
     /// Whether `sha` is shortened: compare it as a prefix.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abbreviated: bool,
     /// Repository that it is in; absent where that is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repository: Option<Repository>,
+    pub repository: Option<Repository<'a>>,
     /// On the head: whether it may come from another repository than the target. True also where that is
     /// not known, so that who trusts only its own branches need look nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,9 +131,9 @@ pub struct Branch {
 
 /// A commit by its hash.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Sha {
+pub struct Sha<'a> {
     /// Hex digits.
-    pub sha: String,
+    pub sha: Cow<'a, str>,
     /// Whether `sha` is shortened: compare it as a prefix.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abbreviated: bool,
@@ -139,26 +141,26 @@ pub struct Sha {
 
 /// A label.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Label {
+pub struct Label<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub id: Option<Cow<'a, str>>,
     /// Name.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// Six hex digits, without `#`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub color: Option<String>,
+    pub color: Option<Cow<'a, str>>,
 }
 
 /// A milestone.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Milestone {
+pub struct Milestone<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub id: Option<Cow<'a, str>>,
     /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
+    pub title: Option<Cow<'a, str>>,
     /// When it is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Time>,
@@ -166,22 +168,22 @@ pub struct Milestone {
 
 /// What an edit changed: what each changed field was before.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Changes {
+pub struct Changes<'a> {
     /// The title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<Change>,
+    pub title: Option<Change<'a>>,
     /// The description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Change>,
+    pub body: Option<Change<'a>>,
     /// The target branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Change>,
+    pub base: Option<Change<'a>>,
 }
 
 /// One changed field.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Change {
+pub struct Change<'a> {
     /// What it was before; absent where it was empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
+    pub from: Option<Cow<'a, str>>,
 }

@@ -1,26 +1,28 @@
 //! The facts of `push`, `tag`, `ref`, `ping` and `unrecognized`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, Person, Time};
 
 /// The facts of a `push`: what happened to a branch.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Push {
+pub struct Push<'a> {
     /// Commit that the branch pointed to; absent for a new branch, or where the forge does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
+    pub before: Option<Cow<'a, str>>,
     /// Commit that the branch points to; absent for a deleted branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
+    pub after: Option<Cow<'a, str>>,
     /// Whether history was rewritten, where the forge says it (Gitea, Forgejo and Gogs do not).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<bool>,
     /// Page that compares before and after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compare_url: Option<String>,
+    pub compare_url: Option<Cow<'a, str>>,
     /// Commits, oldest first. Forges cap the list: see `commits_complete`.
-    pub commits: Vec<Commit>,
+    pub commits: Vec<Commit<'a>>,
     /// Whether `commits` surely is every commit of the push. When false, do not filter by path.
     pub commits_complete: bool,
     /// How many commits the push has, where the forge says it.
@@ -28,85 +30,85 @@ pub struct Push {
     pub total_commits: Option<u64>,
     /// Whether every listed commit names its files. When false, do not filter by path.
     pub files_known: bool,
-    /// The commit that `after` names, where the forge sends it.
+    /// The commit that `after` names, where the forge sends it and `commits` does not list it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head_commit: Option<Commit>,
+    pub head_commit: Option<Commit<'a>>,
     /// Who pushed, where that is somebody else than the event's actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pusher: Option<Actor>,
+    pub pusher: Option<Actor<'a>>,
 }
 
 /// A commit.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Commit {
+pub struct Commit<'a> {
     /// Hash: 40 or 64 hex digits.
-    pub id: String,
+    pub id: Cow<'a, str>,
     /// Message, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<Cow<'a, str>>,
     /// Its page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<Cow<'a, str>>,
     /// Author, as the commit says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<Person>,
+    pub author: Option<Person<'a>>,
     /// Committer, as the commit says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub committer: Option<Person>,
+    pub committer: Option<Person<'a>>,
     /// The commit's own date; Gitea, Forgejo and Gogs give the author's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Time>,
     /// Files that it adds; a rename is one added and one removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub added: Option<Vec<String>>,
+    pub added: Option<Vec<Cow<'a, str>>>,
     /// Files that it removes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub removed: Option<Vec<String>>,
+    pub removed: Option<Vec<Cow<'a, str>>>,
     /// Files that it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub modified: Option<Vec<String>>,
+    pub modified: Option<Vec<Cow<'a, str>>>,
 }
 
 /// The facts of a `tag`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Tag {
+pub struct Tag<'a> {
     /// What the tag pointed to, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
+    pub before: Option<Cow<'a, str>>,
     /// What the tag points to: a commit, or the object of an annotated tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
+    pub after: Option<Cow<'a, str>>,
     /// The commit that the tag leads to, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
+    pub commit: Option<Cow<'a, str>>,
     /// That commit's details, where the forge sends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head_commit: Option<Commit>,
+    pub head_commit: Option<Commit<'a>>,
     /// Who pushed, where that is somebody else than the event's actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pusher: Option<Actor>,
+    pub pusher: Option<Actor<'a>>,
 }
 
 /// The facts of a `ref`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct RefNotice {
+pub struct RefNotice<'a> {
     /// What the ref pointed to before it was deleted, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
+    pub before: Option<Cow<'a, str>>,
     /// What the new ref points to, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
+    pub after: Option<Cow<'a, str>>,
 }
 
 /// The facts of a `ping`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Ping {
+pub struct Ping<'a> {
     /// The ref that the test delivery names, in full or short as sent.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
+    pub reference: Option<Cow<'a, str>>,
     /// The commit that the test delivery names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
+    pub commit: Option<Cow<'a, str>>,
 }
 
 /// The facts of an `unrecognized`: why it is none of the others.

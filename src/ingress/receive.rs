@@ -181,7 +181,8 @@ impl Inbound {
         let delivery =
             delivery.map_err(|why| Refusal::Problem(Problem::NotAuthenticated, Some(why)))?;
         self.connection.authenticated();
-        let events = normalize::events(&delivery, source, Time::now());
+        let payload = normalize::Payload::of(&delivery);
+        let events = normalize::events(&delivery, &payload, source, Time::now());
         let events = events.map_err(|_out_of_scope| Problem::OutOfScope)?;
         let trace = TraceContext::of(delivery.headers());
         let mut messages = Vec::with_capacity(events.len());
@@ -192,7 +193,7 @@ impl Inbound {
             let message = Message::of(event, &self.app.config.stream.subject_prefix, trace);
             messages.push(message.map_err(|_impossible| Refusal::NotStored)?);
         }
-        let id = events.first().map(|event| event.delivery.id.clone()).unwrap_or_default();
+        let id = events.first().map(|event| event.delivery.id.to_string()).unwrap_or_default();
         facts::delivery_verified(self.source.as_str(), &id);
         Ok(Work { delivery: id, messages, held: self.carrier.held })
     }

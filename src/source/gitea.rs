@@ -101,7 +101,7 @@ impl Forge for Family {
         headers.first_said(self.hook.as_slice())
     }
 
-    fn facts(&self, headers: UnsignedHeaders<'_>, payload: &str) -> Facts {
+    fn facts<'a>(&self, headers: UnsignedHeaders<'_>, payload: &'a str) -> Facts<'a> {
         let exact = headers.first_said(self.event_types);
         let name = exact.or_else(|| headers.first_said(self.events));
         let fact = name
@@ -110,7 +110,7 @@ impl Forge for Family {
         fact.map(|fact| vec![fact])
     }
 
-    fn unrecognized(&self, name: &str, reason: Reason, payload: Option<&str>) -> Fact {
+    fn unrecognized<'a>(&self, name: &str, reason: Reason, payload: Option<&'a str>) -> Fact<'a> {
         // Only to address it: whatever else is wrong with the body has been said by the reason.
         let body: wire::Addressed<'_> =
             payload.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -128,9 +128,9 @@ impl Forge for Family {
 }
 
 impl Family {
-    fn fact(&self, name: &str, exact: bool, payload: &str) -> Result<Fact, Reason> {
+    fn fact<'a>(&self, name: &str, exact: bool, payload: &'a str) -> Result<Fact<'a>, Reason> {
         match name {
-            "push" => refs::push(self.flavor, &read(payload)?),
+            "push" => refs::push(self.flavor, read(payload)?),
             "create" => refs::create(self.flavor, &read(payload)?),
             "delete" => refs::delete(self.flavor, &read(payload)?),
             "pull_request" if !exact => pull_request::pull_request(Group::Any, &read(payload)?),

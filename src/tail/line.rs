@@ -51,7 +51,7 @@ impl Lines {
     }
 
     /// The line of an event, cut to `width` columns if that is given.
-    pub(super) fn event(&mut self, event: &Event, width: Option<usize>) -> String {
+    pub(super) fn event(&mut self, event: &Event<'_>, width: Option<usize>) -> String {
         let what = format!("{}.{}", event.event(), event.action());
         let repository = event.repository.as_ref().map(full_name).unwrap_or_default();
         let mut parts = self.time(Some(event.received_at));
@@ -160,7 +160,7 @@ impl Lines {
 }
 
 /// The colour of an event's family.
-fn paint(data: &Data) -> Paint {
+fn paint(data: &Data<'_>) -> Paint {
     match data {
         Data::Push(..) => Paint("32"),
         Data::Tag(..) => Paint("33"),
@@ -173,23 +173,23 @@ fn paint(data: &Data) -> Paint {
 }
 
 /// `owner/name`, as far as it is known.
-fn full_name(repository: &Repository) -> String {
+fn full_name(repository: &Repository<'_>) -> String {
     match (&repository.owner, &repository.name) {
         (Some(owner), Some(name)) => format!("{owner}/{name}"),
-        (Some(name), None) | (None, Some(name)) => name.clone(),
-        (None, None) => repository.full_name.clone().unwrap_or_default(),
+        (Some(name), None) | (None, Some(name)) => name.to_string(),
+        (None, None) => repository.full_name.as_deref().unwrap_or_default().to_owned(),
     }
 }
 
 /// The ref, unless the summary has it: a pull request's target, a tag's name.
-fn shown_ref(event: &Event) -> Option<&str> {
+fn shown_ref<'a>(event: &'a Event<'_>) -> Option<&'a str> {
     let reference = event.reference.as_ref()?;
     let in_summary = match &event.data {
         Data::PullRequest(_, data) => data.pull_request.base.reference.is_some(),
         Data::Tag(..) => reference.kind == RefKind::Tag,
         _ => false,
     };
-    (!in_summary).then_some(reference.name.as_str())
+    (!in_summary).then_some(&*reference.name)
 }
 
 #[cfg(test)]

@@ -63,18 +63,19 @@ fn headers(sender: &Sender, sample: &Sample, payload: &str) -> HeaderMap {
 }
 
 /// The one event of a sample, its message and its payload.
-fn made(sender: &Sender, sample: &Sample) -> (Event, Message, String) {
+fn made(sender: &Sender, sample: &Sample) -> (Event<'static>, Message, String) {
     let payload = sender.payload(sample).unwrap();
     let source = source(sender);
     let headers = headers(sender, sample, &payload);
     let delivery = Delivery::new(headers, Bytes::from(payload.clone()));
     let delivery = delivery.verify(&source).unwrap();
     let received_at = Time::parse("2026-11-22T12:00:00Z").unwrap();
-    let mut events = normalize::events(&delivery, &source, received_at).unwrap();
+    let screened = normalize::Payload::of(&delivery);
+    let mut events = normalize::events(&delivery, &screened, &source, received_at).unwrap();
     assert_eq!(events.len(), 1, "{} {}", sender.kind, sample.name);
     let event = events.remove(0);
     let message = Message::of(&event, "forge", TraceContext::of(delivery.headers())).unwrap();
-    (event, message, payload)
+    (Event::from_json(&message.body).unwrap(), message, payload)
 }
 
 /// Subject, headers and body for reading. The payload is left out, since it is checked byte for

@@ -56,7 +56,7 @@ impl World {
         Self { nats, jetstream: jetstream::new(client), home }
     }
 
-    async fn publish(&self, event: &Event) {
+    async fn publish(&self, event: &Event<'_>) {
         let headers = hyper::HeaderMap::new();
         let trace = TraceContext::of(UnsignedHeaders::new(&headers));
         let message = Message::of(event, "forge", trace).unwrap();
@@ -158,7 +158,7 @@ impl Running {
 }
 
 /// A push of one commit to `main` of `acme/widgets`.
-fn push(delivery: &str) -> Event {
+fn push(delivery: &str) -> Event<'static> {
     let commit = Commit {
         id: "5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f80".into(),
         message: Some("Fix the gears".into()),
@@ -178,7 +178,7 @@ fn push(delivery: &str) -> Event {
         occurred_at: None,
         received_at: Time::parse("2026-11-22T09:30:00Z").unwrap(),
         delivery: Delivery {
-            id: delivery.into(),
+            id: delivery.to_owned().into(),
             event: Some("push".into()),
             digest: "blake3=00".into(),
             authenticated: true,
@@ -201,17 +201,21 @@ fn push(delivery: &str) -> Event {
     }
 }
 
-fn repository(owner: &str, name: &str) -> Repository {
-    Repository { owner: Some(owner.into()), name: Some(name.into()), ..Repository::default() }
+fn repository(owner: &str, name: &str) -> Repository<'static> {
+    Repository {
+        owner: Some(owner.to_owned().into()),
+        name: Some(name.to_owned().into()),
+        ..Repository::default()
+    }
 }
 
-fn with(delivery: &str, change: impl FnOnce(&mut Event)) -> Event {
+fn with(delivery: &str, change: impl FnOnce(&mut Event<'static>)) -> Event<'static> {
     let mut event = push(delivery);
     change(&mut event);
     event
 }
 
-fn of_repository(delivery: &str, owner: &str, name: &str) -> Event {
+fn of_repository(delivery: &str, owner: &str, name: &str) -> Event<'static> {
     with(delivery, |event| event.repository = Some(repository(owner, name)))
 }
 

@@ -1,15 +1,18 @@
 //! Users, repositories, commits and refs of the Gitea family in forgewire's terms.
 
+use std::borrow::Cow;
+
 use super::wire;
 use crate::event::{Actor, ActorKind, Commit, Person, RefKind, RefName, Repository};
+use crate::wire::Text;
 
 /// Gitea's accounts that are nobody's: `models/user/user_system.go`.
 const GHOST: &str = "-1";
 const ACTIONS: &str = "-2";
 
-pub(super) fn actor(user: &wire::User<'_>) -> Option<Actor> {
-    let login = user.login.owned().or_else(|| user.username.owned());
-    let id = user.id.owned();
+pub(super) fn actor<'a>(user: &wire::User<'a>) -> Option<Actor<'a>> {
+    let login = user.login.said().or_else(|| user.username.said());
+    let id = user.id.said();
     if login.is_none() && id.is_none() {
         return None;
     }
@@ -18,63 +21,69 @@ pub(super) fn actor(user: &wire::User<'_>) -> Option<Actor> {
         Some(ACTIONS) => ActorKind::Bot,
         _ => ActorKind::User,
     };
-    Some(Actor { id, login, name: user.full_name.owned(), url: user.html_url.owned(), kind })
+    Some(Actor { id, login, name: user.full_name.said(), url: user.html_url.said(), kind })
 }
 
-pub(super) fn actors(users: &[wire::User<'_>]) -> Vec<Actor> {
+pub(super) fn actors<'a>(users: &[wire::User<'a>]) -> Vec<Actor<'a>> {
     users.iter().filter_map(actor).collect()
 }
 
-pub(super) fn repository(repo: &wire::Repository<'_>) -> Repository {
-    let owner = repo.owner.as_ref();
-    let owner = owner.and_then(|user| user.login.as_str().or(user.username.as_str()));
-    // Old payloads name the owner only here.
-    let parts = repo.full_name.as_str().and_then(|name| name.split_once('/'));
+pub(super) fn repository<'a>(repo: &wire::Repository<'a>) -> Repository<'a> {
+    let user = repo.owner.as_ref();
+    // Old payloads name the owner only in the full name.
+    let part = |which: usize| {
+        let parts = repo.full_name.as_str()?.split_once('/')?;
+        Some(Cow::Owned(if which == 0 { parts.0.to_owned() } else { parts.1.to_owned() }))
+    };
     Repository {
-        id: repo.id.owned(),
-        owner: owner.or(parts.map(|(owner, _)| owner)).map(str::to_owned),
-        name: repo.name.as_str().or(parts.map(|(_, name)| name)).map(str::to_owned),
-        full_name: repo.full_name.owned(),
-        url: repo.html_url.owned(),
-        clone_url: repo.clone_url.owned(),
-        ssh_url: repo.ssh_url.owned(),
-        default_branch: repo.default_branch.owned(),
+        id: repo.id.said(),
+        owner: user
+            .and_then(|user| user.login.said().or_else(|| user.username.said()))
+            .or_else(|| part(0)),
+        name: repo.name.said().or_else(|| part(1)),
+        full_name: repo.full_name.said(),
+        url: repo.html_url.said(),
+        clone_url: repo.clone_url.said(),
+        ssh_url: repo.ssh_url.said(),
+        default_branch: repo.default_branch.said(),
         private: repo.private,
         urls_derived: false,
     }
 }
 
-fn person(person: &wire::Person<'_>) -> Option<Person> {
+fn person(person: wire::Person<'_>) -> Option<Person<'_>> {
     let found = Person {
-        name: person.name.owned(),
-        email: person.email.owned(),
-        login: person.username.owned(),
+        name: person.name.into_said(),
+        email: person.email.into_said(),
+        login: person.username.into_said(),
     };
     (found.name.is_some() || found.email.is_some() || found.login.is_some()).then_some(found)
 }
 
 /// A commit, if it has a hash.
-pub(super) fn commit(commit: &wire::Commit<'_>) -> Option<Commit> {
-    let files = |files: &Option<Vec<crate::wire::Text<'_>>>| {
-        files.as_ref().map(|files| files.iter().filter_map(crate::wire::Text::owned).collect())
-    };
+pub(super) fn commit(commit: wire::Commit<'_>) -> Option<Commit<'_>> {
     Some(Commit {
-        id: commit.id.owned()?,
-        message: commit.message.owned(),
-        url: commit.url.owned(),
-        author: commit.author.as_ref().and_then(person),
-        committer: commit.committer.as_ref().and_then(person),
+        id: commit.id.into_said()?,
+        message: commit.message.into_said(),
+        url: commit.url.into_said(),
+        author: commit.author.and_then(person),
+        committer: commit.committer.and_then(person),
         timestamp: commit.timestamp.time(),
-        added: files(&commit.added),
-        removed: files(&commit.removed),
-        modified: files(&commit.modified),
+        added: commit.added.map(files),
+        removed: commit.removed.map(files),
+        modified: commit.modified.map(files),
     })
 }
 
+fn files(names: Vec<Text<'_>>) -> Vec<Cow<'_, str>> {
+    names.into_iter().filter_map(Text::into_said).collect()
+}
+
 /// Takes a full ref apart; `None` for anything but branches and tags.
-pub(super) fn full_ref(reference: &str) -> Option<RefName> {
-    let short =
-        |kind, name: &str| (!name.is_empty()).then(|| RefName { kind, name: name.to_owned() });
+pub(super) fn full_ref(reference: &str) -> Option<RefName<'static>> {
+    let short = |kind, name: &str| {
+        (!name.is_empty()).then(|| RefName { kind, name: Cow::Owned(name.to_owned()) })
+    };
     if let Some(name) = reference.strip_prefix("refs/heads/") {
         short(RefKind::Branch, name)
     } else {
@@ -83,8 +92,8 @@ pub(super) fn full_ref(reference: &str) -> Option<RefName> {
 }
 
 /// A ref with its kind beside it: short from Gitea, full from Forgejo and old Gogs.
-pub(super) fn typed_ref(reference: &str, kind: RefKind) -> Option<RefName> {
+pub(super) fn typed_ref(reference: &str, kind: RefKind) -> Option<RefName<'static>> {
     let prefix = if kind == RefKind::Branch { "refs/heads/" } else { "refs/tags/" };
     let name = reference.strip_prefix(prefix).unwrap_or(reference);
-    (!name.is_empty()).then(|| RefName { kind, name: name.to_owned() })
+    (!name.is_empty()).then(|| RefName { kind, name: Cow::Owned(name.to_owned()) })
 }

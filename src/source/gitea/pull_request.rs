@@ -7,6 +7,7 @@ use crate::event::{
     PullRequestEvent, PullRequestState, Reason, RefKind, RefName, Sha, Time,
 };
 use crate::source::Fact;
+use crate::wire::Text;
 
 /// Which actions a hook's name stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +23,10 @@ pub(super) enum Group {
 }
 
 /// Maps a `PullRequestPayload`.
-pub(super) fn pull_request(group: Group, hook: &wire::PullRequestHook<'_>) -> Result<Fact, Reason> {
+pub(super) fn pull_request<'a>(
+    group: Group,
+    hook: &wire::PullRequestHook<'a>,
+) -> Result<Fact<'a>, Reason> {
     let (Some(number), Some(pull), Some(native)) =
         (hook.number, hook.pull_request.as_ref(), hook.action.as_str())
     else {
@@ -38,8 +42,8 @@ pub(super) fn pull_request(group: Group, hook: &wire::PullRequestHook<'_>) -> Re
     let event = PullRequestEvent {
         pull_request: details(number, pull),
         changes: hook.changes.as_ref().and_then(changes),
-        before: hook.before.owned_hash(),
-        after: hook.after.owned_hash(),
+        before: hook.before.said_hash(),
+        after: hook.after.said_hash(),
         requested_reviewer: hook.requested_reviewer.as_ref().and_then(actor),
     };
     let target = event.pull_request.base.reference.clone();
@@ -74,7 +78,7 @@ fn action(native: &str, merged: bool) -> Option<(PullRequestAction, Group)> {
     })
 }
 
-fn occurred_at(action: &PullRequestAction, pull: &PullRequest) -> Option<Time> {
+fn occurred_at(action: &PullRequestAction, pull: &PullRequest<'_>) -> Option<Time> {
     match action {
         PullRequestAction::Opened => pull.created_at,
         PullRequestAction::Merged => pull.merged_at.or(pull.closed_at),
@@ -85,21 +89,20 @@ fn occurred_at(action: &PullRequestAction, pull: &PullRequest) -> Option<Time> {
     }
 }
 
-fn changes(changes: &wire::Changes<'_>) -> Option<Changes> {
-    let change = |change: &Option<wire::Change<'_>>| {
-        change.as_ref().map(|c| Change { from: c.from.owned() })
-    };
+fn changes<'a>(changes: &wire::Changes<'a>) -> Option<Changes<'a>> {
     let found = Changes {
-        title: change(&changes.title),
-        body: change(&changes.body),
-        base: change(&changes.reference),
+        title: changes.title.as_ref().map(change),
+        body: changes.body.as_ref().map(change),
+        base: changes.reference.as_ref().map(change),
     };
     (found != Changes::default()).then_some(found)
 }
 
-fn details(number: u64, pull: &wire::PullRequest<'_>) -> PullRequest {
-    let sha =
-        |text: &crate::wire::Text<'_>| text.owned_hash().map(|sha| Sha { sha, abbreviated: false });
+fn change<'a>(change: &wire::Change<'a>) -> Change<'a> {
+    Change { from: change.from.said() }
+}
+
+fn details<'a>(number: u64, pull: &wire::PullRequest<'a>) -> PullRequest<'a> {
     let mut assignees = actors(&pull.assignees);
     if assignees.is_empty() {
         // Gogs and old Gitea know one assignee only.
@@ -107,11 +110,11 @@ fn details(number: u64, pull: &wire::PullRequest<'_>) -> PullRequest {
     }
     let (head, base) = sides(pull);
     PullRequest {
-        id: pull.id.owned(),
+        id: pull.id.said(),
         number,
-        title: pull.title.owned(),
-        body: pull.body.owned(),
-        url: pull.html_url.owned(),
+        title: pull.title.said(),
+        body: pull.body.said(),
+        url: pull.html_url.said(),
         state: pull.state.as_str().map(state),
         draft: pull.draft,
         merged: pull.merged == Some(true),
@@ -125,7 +128,7 @@ fn details(number: u64, pull: &wire::PullRequest<'_>) -> PullRequest {
         reviewer_teams: pull
             .requested_reviewers_teams
             .iter()
-            .filter_map(|team| team.name.owned())
+            .filter_map(|team| team.name.said())
             .collect(),
         milestone: pull.milestone.as_ref().map(milestone),
         merge_commit: sha(&pull.merge_commit_sha),
@@ -138,6 +141,10 @@ fn details(number: u64, pull: &wire::PullRequest<'_>) -> PullRequest {
     }
 }
 
+fn sha<'a>(text: &Text<'a>) -> Option<Sha<'a>> {
+    text.said_hash().map(|sha| Sha { sha, abbreviated: false })
+}
+
 fn state(native: &str) -> PullRequestState {
     match native {
         "closed" => PullRequestState::Closed,
@@ -146,37 +153,38 @@ fn state(native: &str) -> PullRequestState {
     }
 }
 
-fn label(label: &wire::Label<'_>) -> Option<Label> {
-    Some(Label { id: label.id.owned(), name: label.name.owned()?, color: label.color.owned() })
+fn label<'a>(label: &wire::Label<'a>) -> Option<Label<'a>> {
+    Some(Label { id: label.id.said(), name: label.name.said()?, color: label.color.said() })
 }
 
-fn milestone(milestone: &wire::Milestone<'_>) -> Milestone {
+fn milestone<'a>(milestone: &wire::Milestone<'a>) -> Milestone<'a> {
     Milestone {
-        id: milestone.id.owned(),
-        title: milestone.title.owned(),
+        id: milestone.id.said(),
+        title: milestone.title.said(),
         due_at: milestone.due_on.time(),
     }
 }
 
 /// Head and base: objects from Gitea and Forgejo, flat fields from Gogs.
-fn sides(pull: &wire::PullRequest<'_>) -> (Branch, Branch) {
-    let side = |nested: &Option<wire::Branch<'_>>,
-                name: &crate::wire::Text<'_>,
-                repo: &Option<wire::Repository<'_>>| {
-        let nested = nested.as_ref();
-        let repo = nested.and_then(|branch| branch.repo.as_ref()).or(repo.as_ref());
-        Branch {
-            reference: nested.and_then(|branch| branch.reference.owned()).or_else(|| name.owned()),
-            sha: nested.and_then(|branch| branch.sha.owned_hash()),
-            abbreviated: false,
-            repository: repo.map(repository),
-            fork: None,
-        }
-    };
-    let base = side(&pull.base, &pull.base_branch, &pull.base_repo);
-    let mut head = side(&pull.head, &pull.head_branch, &pull.head_repo);
-    let id = |branch: &Branch| branch.repository.as_ref().and_then(|repo| repo.id.clone());
+fn sides<'a>(pull: &wire::PullRequest<'a>) -> (Branch<'a>, Branch<'a>) {
+    let base = side(pull.base.as_ref(), &pull.base_branch, pull.base_repo.as_ref());
+    let mut head = side(pull.head.as_ref(), &pull.head_branch, pull.head_repo.as_ref());
+    let id = |branch: &Branch<'a>| branch.repository.as_ref()?.id.clone();
     let same = id(&head).is_some() && id(&head) == id(&base);
     head.fork = Some(!same);
     (head, base)
+}
+
+fn side<'a>(
+    nested: Option<&wire::Branch<'a>>,
+    name: &Text<'a>,
+    repo: Option<&wire::Repository<'a>>,
+) -> Branch<'a> {
+    Branch {
+        reference: nested.and_then(|branch| branch.reference.said()).or_else(|| name.said()),
+        sha: nested.and_then(|branch| branch.sha.said_hash()),
+        abbreviated: false,
+        repository: nested.and_then(|branch| branch.repo.as_ref()).or(repo).map(repository),
+        fork: None,
+    }
 }

@@ -3,10 +3,12 @@
 //! The forges announce one change in up to two deliveries; contract section 2 has the table that says
 //! which of them is the canonical event and which is only `ref`.
 
+use serde_json::value::RawValue;
+
 use super::common::{actor, commit, full_ref, repository, typed_ref};
 use super::{Flavor, wire};
 use crate::event::{
-    Commit, Data, Ping, PingAction, Push, PushAction, Reason, RefAction, RefKind, RefName,
+    Actor, Commit, Data, Ping, PingAction, Push, PushAction, Reason, RefAction, RefKind, RefName,
     RefNotice, Tag, TagAction,
 };
 use crate::source::Fact;
@@ -17,7 +19,7 @@ use crate::wire::is_zero_hash;
 const NEW_BRANCH_LIMIT: u64 = 10;
 
 /// Maps a `PushPayload`.
-pub(super) fn push(flavor: Flavor, hook: &wire::Push<'_>) -> Result<Fact, Reason> {
+pub(super) fn push(flavor: Flavor, hook: wire::Push<'_>) -> Result<Fact<'_>, Reason> {
     let (Some(reference), Some(before), Some(after)) =
         (hook.reference.as_str(), hook.before.as_str(), hook.after.as_str())
     else {
@@ -26,91 +28,102 @@ pub(super) fn push(flavor: Flavor, hook: &wire::Push<'_>) -> Result<Fact, Reason
     if hook.action.0 || hook.ref_type.0 {
         return Err(Reason::EventMismatch);
     }
+    let user = hook.sender.as_ref().or(hook.pusher.as_ref()).and_then(actor);
+    let in_repository = hook.repository.as_ref().map(repository);
     let (data, reference) = if before == after {
-        let ping = Ping { reference: Some(reference.to_owned()), commit: hook.after.owned_hash() };
+        let ping = Ping { reference: hook.reference.said(), commit: hook.after.said_hash() };
         (Data::Ping(PingAction::Sent, Box::new(ping)), None)
     } else {
         let name = full_ref(reference).ok_or(Reason::UnknownRef)?;
+        let (created, deleted) = (is_zero_hash(before), is_zero_hash(after));
         let data = match name.kind {
-            RefKind::Branch => branch_pushed(hook, is_zero_hash(before), is_zero_hash(after)),
-            _ => tag_pushed(flavor, hook, is_zero_hash(after)),
+            RefKind::Branch => branch_pushed(hook, created, deleted)?,
+            _ => tag_pushed(flavor, &hook, deleted)?,
         };
         (data, Some(name))
     };
-    let user = hook.sender.as_ref().or(hook.pusher.as_ref());
-    Ok(Fact {
-        occurred_at: None,
-        actor: user.and_then(actor),
-        repository: hook.repository.as_ref().map(repository),
-        reference,
-        data,
-    })
+    Ok(Fact { occurred_at: None, actor: user, repository: in_repository, reference, data })
 }
 
-fn branch_pushed(hook: &wire::Push<'_>, created: bool, deleted: bool) -> Data {
+fn branch_pushed(hook: wire::Push<'_>, created: bool, deleted: bool) -> Result<Data<'_>, Reason> {
     if deleted {
         // The canonical notice of a deletion is the delivery `delete`.
-        return Data::Ref(RefAction::Deleted, Box::new(notice(hook)));
+        return Ok(Data::Ref(RefAction::Deleted, Box::new(notice(&hook))));
     }
+    let (before, after, compare_url) =
+        (hook.before.said_hash(), hook.after.said_hash(), hook.compare_url.said());
+    let pusher = other_pusher(&hook);
+    let sent = hook.commits.len();
     // The forges send the newest commit first (the order of `git rev-list`).
-    let commits: Vec<Commit> = hook.commits.iter().rev().filter_map(commit).collect();
+    let commits: Vec<Commit<'_>> = hook.commits.into_iter().rev().filter_map(commit).collect();
     let listed = commits.len() as u64;
-    let counted = hook
-        .total_commits
-        .is_some_and(|total| total == listed && commits.len() == hook.commits.len());
+    let counted = hook.total_commits == Some(listed) && commits.len() == sent;
+    let lists_head = commits.iter().any(|commit| Some(&commit.id) == after.as_ref());
     let push = Push {
-        before: hook.before.owned_hash(),
-        after: hook.after.owned_hash(),
+        before,
+        after,
         forced: None,
-        compare_url: hook.compare_url.owned(),
+        compare_url,
         commits_complete: counted && !(created && listed >= NEW_BRANCH_LIMIT),
         total_commits: hook.total_commits,
         files_known: commits
             .iter()
             .all(|c| c.added.is_some() && c.removed.is_some() && c.modified.is_some()),
         commits,
-        head_commit: hook.head_commit.as_ref().and_then(commit),
-        pusher: other_pusher(hook),
+        head_commit: if lists_head { None } else { head_commit(hook.head_commit)? },
+        pusher,
     };
     let action = if created { PushAction::Created } else { PushAction::Updated };
-    Data::Push(action, Box::new(push))
+    Ok(Data::Push(action, Box::new(push)))
 }
 
-fn tag_pushed(flavor: Flavor, hook: &wire::Push<'_>, deleted: bool) -> Data {
+fn tag_pushed<'a>(
+    flavor: Flavor,
+    hook: &wire::Push<'a>,
+    deleted: bool,
+) -> Result<Data<'a>, Reason> {
     if flavor == Flavor::Gogs {
         // Gogs announces tags by `create` and `delete` alone; a push of one could only be a second notice.
         let action = if deleted { RefAction::Deleted } else { RefAction::Created };
-        return Data::Ref(action, Box::new(notice(hook)));
+        return Ok(Data::Ref(action, Box::new(notice(hook))));
     }
-    let head_commit = hook.head_commit.as_ref().and_then(commit);
+    let head_commit = head_commit(hook.head_commit)?;
     let tag = Tag {
-        before: hook.before.owned_hash(),
-        after: hook.after.owned_hash(),
+        before: hook.before.said_hash(),
+        after: hook.after.said_hash(),
         commit: head_commit.as_ref().map(|commit| commit.id.clone()),
         head_commit,
         pusher: other_pusher(hook),
     };
     let action = if deleted { TagAction::Deleted } else { TagAction::Created };
-    Data::Tag(action, Box::new(tag))
+    Ok(Data::Tag(action, Box::new(tag)))
 }
 
-fn notice(hook: &wire::Push<'_>) -> RefNotice {
-    RefNotice { before: hook.before.owned_hash(), after: hook.after.owned_hash() }
+/// Reads the head commit, which mostly is one of the listed ones, only where it is wanted.
+fn head_commit(raw: Option<&RawValue>) -> Result<Option<Commit<'_>>, Reason> {
+    let Some(raw) = raw else { return Ok(None) };
+    let read: Option<wire::Commit<'_>> =
+        serde_json::from_str(raw.get()).map_err(|_other_shape| Reason::Unreadable)?;
+    Ok(read.and_then(commit))
 }
 
-fn other_pusher(hook: &wire::Push<'_>) -> Option<crate::event::Actor> {
+fn notice<'a>(hook: &wire::Push<'a>) -> RefNotice<'a> {
+    RefNotice { before: hook.before.said_hash(), after: hook.after.said_hash() }
+}
+
+fn other_pusher<'a>(hook: &wire::Push<'a>) -> Option<Actor<'a>> {
     let pusher = hook.pusher.as_ref().and_then(actor)?;
     let sender = hook.sender.as_ref().and_then(actor)?;
     (pusher.id != sender.id || pusher.login != sender.login).then_some(pusher)
 }
 
 /// Maps a `CreatePayload`.
-pub(super) fn create(flavor: Flavor, hook: &wire::RefChange<'_>) -> Result<Fact, Reason> {
+pub(super) fn create<'a>(flavor: Flavor, hook: &wire::RefChange<'a>) -> Result<Fact<'a>, Reason> {
     let name = changed_ref(hook)?;
     if hook.pusher_type.0 {
         return Err(Reason::EventMismatch);
     }
-    let after = hook.sha.owned_hash();
+    let after = hook.sha.said_hash();
     let data = if flavor == Flavor::Gogs && name.kind == RefKind::Tag {
         Data::Tag(TagAction::Created, Box::new(Tag { after, ..Tag::default() }))
     } else {
@@ -120,7 +133,7 @@ pub(super) fn create(flavor: Flavor, hook: &wire::RefChange<'_>) -> Result<Fact,
 }
 
 /// Maps a `DeletePayload`.
-pub(super) fn delete(flavor: Flavor, hook: &wire::RefChange<'_>) -> Result<Fact, Reason> {
+pub(super) fn delete<'a>(flavor: Flavor, hook: &wire::RefChange<'a>) -> Result<Fact<'a>, Reason> {
     let name = changed_ref(hook)?;
     if hook.sha.as_str().is_some() || hook.default_branch.0 {
         return Err(Reason::EventMismatch);
@@ -141,7 +154,7 @@ pub(super) fn delete(flavor: Flavor, hook: &wire::RefChange<'_>) -> Result<Fact,
     Ok(ref_fact(hook, name, data))
 }
 
-fn changed_ref(hook: &wire::RefChange<'_>) -> Result<RefName, Reason> {
+fn changed_ref(hook: &wire::RefChange<'_>) -> Result<RefName<'static>, Reason> {
     let (Some(reference), Some(kind)) = (hook.reference.as_str(), hook.ref_type.as_str()) else {
         return Err(Reason::EventMismatch);
     };
@@ -156,7 +169,7 @@ fn changed_ref(hook: &wire::RefChange<'_>) -> Result<RefName, Reason> {
     typed_ref(reference, kind).ok_or(Reason::UnknownRef)
 }
 
-fn ref_fact(hook: &wire::RefChange<'_>, name: RefName, data: Data) -> Fact {
+fn ref_fact<'a>(hook: &wire::RefChange<'a>, name: RefName<'static>, data: Data<'a>) -> Fact<'a> {
     Fact {
         occurred_at: None,
         actor: hook.sender.as_ref().and_then(actor),

@@ -5,6 +5,7 @@
 //! where it is mapped, so that a contradiction is told apart from a body that cannot be read.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::wire::{Id, Present, Text, list};
 
@@ -93,7 +94,7 @@ pub(super) struct Push<'a> {
     #[serde(default)]
     pub(super) total_commits: Option<u64>,
     #[serde(borrow, default)]
-    pub(super) head_commit: Option<Commit<'a>>,
+    pub(super) head_commit: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) repository: Option<Repository<'a>>,
     #[serde(borrow, default)]

@@ -8,8 +8,8 @@ use crate::event::{
 const SHORT: usize = 7;
 
 /// A few words about the facts, as the sender spelt them; `None` where there are none.
-pub(super) fn of(event: &Event) -> Option<String> {
-    let name = event.reference.as_ref().map(|reference| reference.name.as_str());
+pub(super) fn of(event: &Event<'_>) -> Option<String> {
+    let name = event.reference.as_ref().map(|reference| &*reference.name);
     match &event.data {
         Data::Push(_, push) => words(&pushed(push)),
         Data::Tag(_, tag) => words(&tagged(name, tag)),
@@ -28,7 +28,7 @@ fn words(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-fn pushed(push: &Push) -> Vec<String> {
+fn pushed(push: &Push<'_>) -> Vec<String> {
     let mut words = Vec::new();
     let listed = u64::try_from(push.commits.len()).unwrap_or(u64::MAX);
     let count = push.total_commits.unwrap_or(listed);
@@ -46,7 +46,7 @@ fn pushed(push: &Push) -> Vec<String> {
     words
 }
 
-fn tagged(name: Option<&str>, tag: &Tag) -> Vec<String> {
+fn tagged(name: Option<&str>, tag: &Tag<'_>) -> Vec<String> {
     let mut words: Vec<String> = name.map(str::to_owned).into_iter().collect();
     match (&tag.commit, &tag.after, &tag.before) {
         (Some(sha), ..) | (None, Some(sha), _) => words.push(format!("at {}", short(sha))),
@@ -57,7 +57,7 @@ fn tagged(name: Option<&str>, tag: &Tag) -> Vec<String> {
     words
 }
 
-fn noticed(event: &Event, notice: &RefNotice) -> Vec<String> {
+fn noticed(event: &Event<'_>, notice: &RefNotice<'_>) -> Vec<String> {
     let kind = event.reference.as_ref().map(|reference| match &reference.kind {
         RefKind::Branch => "branch".to_owned(),
         RefKind::Tag => "tag".to_owned(),
@@ -68,7 +68,7 @@ fn noticed(event: &Event, notice: &RefNotice) -> Vec<String> {
     words
 }
 
-fn pull_request(data: &PullRequestEvent) -> Vec<String> {
+fn pull_request(data: &PullRequestEvent<'_>) -> Vec<String> {
     let pull = &data.pull_request;
     let mut words: Vec<String> = pull.title.as_ref().map(|t| quoted(t)).into_iter().collect();
     words.push(format!("{} -> {}", end(&pull.head), end(&pull.base)));
@@ -82,9 +82,9 @@ fn pull_request(data: &PullRequestEvent) -> Vec<String> {
     words
 }
 
-fn pinged(ping: &Ping) -> Vec<String> {
+fn pinged(ping: &Ping<'_>) -> Vec<String> {
     let mut words = vec!["test delivery".to_owned()];
-    words.extend(ping.reference.clone());
+    words.extend(ping.reference.as_deref().map(str::to_owned));
     words.extend(ping.commit.as_deref().map(|sha| format!("at {}", short(sha))));
     words
 }
@@ -99,12 +99,12 @@ fn movement(before: Option<&str>, after: Option<&str>) -> Option<String> {
 }
 
 /// The name of a pull request's side, else its commit.
-fn end(branch: &Branch) -> String {
+fn end(branch: &Branch<'_>) -> String {
     let sha = || branch.sha.as_deref().map(short);
-    branch.reference.clone().or_else(sha).unwrap_or_else(|| "?".to_owned())
+    branch.reference.as_deref().map(str::to_owned).or_else(sha).unwrap_or_else(|| "?".to_owned())
 }
 
-fn subject_line(commit: &Commit) -> Option<String> {
+fn subject_line(commit: &Commit<'_>) -> Option<String> {
     let line = commit.message.as_ref()?.lines().next()?.trim_end();
     (!line.is_empty()).then(|| quoted(line))
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 const SHA_1: &str = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d";
 const SHA_2: &str = "5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f80";
 
-fn event(data: Data) -> Event {
+fn event(data: Data<'static>) -> Event<'static> {
     Event {
         id: "gitea:1".into(),
         source: "gitea".into(),
@@ -44,11 +44,11 @@ fn event(data: Data) -> Event {
     }
 }
 
-fn commit(message: &str) -> Commit {
-    Commit { id: SHA_2.into(), message: Some(message.into()), ..Commit::default() }
+fn commit(message: &str) -> Commit<'static> {
+    Commit { id: SHA_2.into(), message: Some(message.to_owned().into()), ..Commit::default() }
 }
 
-fn push(message: &str) -> Event {
+fn push(message: &str) -> Event<'static> {
     let push = Push {
         before: Some(SHA_1.into()),
         after: Some(SHA_2.into()),
@@ -60,13 +60,16 @@ fn push(message: &str) -> Event {
     event(Data::Push(PushAction::Updated, Box::new(push)))
 }
 
-fn pull(title: &str, head: &str) -> Event {
-    let side =
-        |name: &str, fork| Branch { reference: Some(name.into()), fork, ..Branch::default() };
+fn pull(title: &str, head: &str) -> Event<'static> {
+    let side = |name: &str, fork| Branch {
+        reference: Some(name.to_owned().into()),
+        fork,
+        ..Branch::default()
+    };
     let pull_request = PullRequest {
         id: None,
         number: 42,
-        title: Some(title.into()),
+        title: Some(title.to_owned().into()),
         body: None,
         url: None,
         state: None,
@@ -99,15 +102,15 @@ fn pull(title: &str, head: &str) -> Event {
     event(Data::PullRequest(PullRequestAction::Opened, Box::new(data)))
 }
 
-fn unrecognized(native: &str, reason: &str) -> Event {
+fn unrecognized(native: &str, reason: &str) -> Event<'static> {
     let data = Unrecognized { reason: Reason::Other(reason.into()) };
     let data = Data::Unrecognized(UnrecognizedAction::from_name(native), Box::new(data));
     let mut event = event(data);
-    event.delivery.event = Some(native.into());
+    event.delivery.event = Some(native.to_owned().into());
     event
 }
 
-fn line(event: &Event) -> String {
+fn line(event: &Event<'_>) -> String {
     Lines::new(false).event(event, None)
 }
 
@@ -202,10 +205,10 @@ proptest! {
             unrecognized(&texts[3], &texts[4]),
         ];
         for mut event in events {
-            event.source.clone_from(&texts[5]);
-            event.reference = Some(RefName { kind: RefKind::Other(texts[6].clone()), name: texts[6].clone() });
-            event.actor.as_mut().unwrap().login = Some(texts[7].clone());
-            event.repository.as_mut().unwrap().name = Some(texts[0].clone());
+            event.source = texts[5].clone().into();
+            event.reference = Some(RefName { kind: RefKind::Other(texts[6].clone()), name: texts[6].clone().into() });
+            event.actor.as_mut().unwrap().login = Some(texts[7].clone().into());
+            event.repository.as_mut().unwrap().name = Some(texts[0].clone().into());
             let line = Lines::new(false).event(&event, width);
             prop_assert!(!line.chars().any(visible::obeyed), "{line:?}");
             prop_assert!(width.is_none_or(|width| visible::columns(&line) <= width.max(1)), "{line:?}");
