@@ -377,3 +377,47 @@ async fn an_unsigned_delivery_is_published_only_where_the_danger_was_accepted_an
         .collect();
     assert_eq!(authenticated, [false, false, true]);
 }
+
+#[tokio::test]
+async fn nothing_that_a_sender_writes_becomes_a_header_of_its_own() {
+    let nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut hook = good("gitea", "headers").with("traceparent", parent);
+    for (name, value) in [
+        ("Nats-Rollup", "all"),
+        ("Nats-TTL", "1s"),
+        ("Nats-Msg-Id", "another"),
+        ("Nats-Trace-Only", "true"),
+        ("Nats-Expected-Stream", "OTHER"),
+        ("ce-id", "another"),
+        ("Forgewire-Digest", "another"),
+    ] {
+        hook = hook.with(name, value);
+    }
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook).await.status, 202);
+    let stored = stored(&nats).await;
+    let names: Vec<_> = stored[0].headers.keys().map(String::as_str).collect();
+    let ours = [
+        "Forgewire-Delivery",
+        "Forgewire-Digest",
+        "Forgewire-Event",
+        "Forgewire-Repository",
+        "Nats-Msg-Id",
+        "ce-datacontenttype",
+        "ce-dataschema",
+        "ce-id",
+        "ce-source",
+        "ce-specversion",
+        "ce-subject",
+        "ce-time",
+        "ce-type",
+        "content-type",
+        "traceparent",
+    ];
+    assert_eq!(names, ours);
+    assert_eq!(stored[0].headers["Nats-Msg-Id"], "gitea:headers");
+    assert_eq!(stored[0].headers["ce-id"], "gitea:headers");
+    assert!(stored[0].headers["Forgewire-Digest"].starts_with("blake3="));
+    assert!(stored[0].headers["traceparent"].starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+}

@@ -100,3 +100,17 @@ async fn a_message_that_the_server_never_takes_is_refused_and_holds_nobody_up() 
     assert!(line["error"].as_str().unwrap().contains("max_payload"), "{line}");
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("next")).await.status, 202);
 }
+
+#[tokio::test]
+async fn a_server_that_no_longer_answers_is_noticed_within_fifteen_seconds() {
+    let nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    nats.freeze();
+    let noticed = daemon.logged("Connection to NATS lost; trying to connect again for ever.");
+    let limit = Duration::from_secs(15);
+    tokio::time::timeout(limit, noticed).await.expect("noticed in time");
+    assert_eq!(get(daemon.admin, "/readyz").await.json()["reason"], "nats_not_connected");
+    nats.thaw();
+    daemon.ready().await;
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("after")).await.status, 202);
+}
