@@ -164,7 +164,10 @@ impl Daemon {
         };
         if connections == 0 {
             self.app.work.close();
-            self.app.work.wait().await;
+            // The connections are gone within the deadline, and what they left behind gets no longer.
+            if tokio::time::timeout(stop_timeout, self.app.work.wait()).await.is_err() {
+                warn!("Deliveries whose senders had left were not finished.");
+            }
             self.app.outbox.jetstream().drain().await;
         }
         self.admin.abort();
