@@ -5,6 +5,8 @@
 //! without the members and passwords that were cut. It trusts nothing: whether they are JSON is found
 //! out by the parser afterwards, and where they are not, what looks like a credential goes all the same.
 
+pub(crate) mod read;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;

@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
 pub mod event;
+mod scan;
 pub mod subject;
 
 #[cfg(feature = "daemon")]

@@ -108,8 +108,7 @@ fn read<'a>(delivery: &Delivery<Verified<'_>>, payload: &'a Payload, source: &So
         other => {
             let reason = other.err().unwrap_or(Reason::NoChanges);
             // A typed event has been parsed whole; here nobody may have looked yet.
-            let text =
-                text.filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+            let text = text.filter(|text| json::read::is_json(text));
             let reason =
                 if text.is_none() && reason != Reason::TooDeep { Reason::NotJson } else { reason };
             Read { facts: vec![forge.unrecognized(name, reason, text)], is_json: text.is_some() }

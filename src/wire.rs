@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use crate::event::Time;
+use crate::json::read::VERBATIM;
 
 /// A text of a payload, or nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -130,5 +131,30 @@ impl<'de> Deserialize<'de> for Present {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::<serde::de::IgnoredAny>::deserialize(deserializer)
             .map(|value| Self(value.is_some()))
+    }
+}
+
+/// The text of a member's value, for one that is read later, if at all. Only [`crate::json::read`] has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verbatim<'a>(pub(crate) &'a str);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Verbatim<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct VerbatimVisitor;
+        impl<'de> Visitor<'de> for VerbatimVisitor {
+            type Value = Verbatim<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Self::Value, D::Error> {
+                <&'de str>::deserialize(deserializer).map(Verbatim)
+            }
+        }
+        deserializer.deserialize_newtype_struct(VERBATIM, VerbatimVisitor)
     }
 }

@@ -14,6 +14,7 @@ use pull_request::Group;
 
 use super::{Fact, Facts, Forge, SignatureHeader, UnsignedHeaders};
 use crate::event::{Data, Reason, Unrecognized, UnrecognizedAction};
+use crate::json;
 
 /// Which of the three.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -113,7 +114,7 @@ impl Forge for Family {
     fn unrecognized<'a>(&self, name: &str, reason: Reason, payload: Option<&'a str>) -> Fact<'a> {
         // Only to address it: whatever else is wrong with the body has been said by the reason.
         let body: wire::Addressed<'_> =
-            payload.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            payload.and_then(|text| json::read::object(text).ok()).unwrap_or_default();
         Fact {
             occurred_at: None,
             actor: body.sender.as_ref().and_then(common::actor),
@@ -150,9 +151,5 @@ impl Family {
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(payload: &'a str) -> Result<T, Reason> {
-    // The types would also take a list of their fields' values.
-    if !payload.trim_start().starts_with('{') {
-        return Err(Reason::Unreadable);
-    }
-    serde_json::from_str(payload).map_err(|_other_shape| Reason::Unreadable)
+    json::read::object(payload).map_err(|_other_shape| Reason::Unreadable)
 }

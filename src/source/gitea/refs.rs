@@ -3,16 +3,15 @@
 //! The forges announce one change in up to two deliveries; contract section 2 has the table that says
 //! which of them is the canonical event and which is only `ref`.
 
-use serde_json::value::RawValue;
-
 use super::common::{actor, commit, full_ref, repository, typed_ref};
 use super::{Flavor, wire};
 use crate::event::{
     Actor, Commit, Data, Ping, PingAction, Push, PushAction, Reason, RefAction, RefKind, RefName,
     RefNotice, Tag, TagAction,
 };
+use crate::json::read;
 use crate::source::Fact;
-use crate::wire::is_zero_hash;
+use crate::wire::{Verbatim, is_zero_hash};
 
 /// For a new branch Gitea counts no further than this (`CommitsBeforeLimit(10)` in
 /// `services/repository/push.go`).
@@ -100,11 +99,10 @@ fn tag_pushed<'a>(
 }
 
 /// Reads the head commit, which mostly is one of the listed ones, only where it is wanted.
-fn head_commit(raw: Option<&RawValue>) -> Result<Option<Commit<'_>>, Reason> {
-    let Some(raw) = raw else { return Ok(None) };
-    let read: Option<wire::Commit<'_>> =
-        serde_json::from_str(raw.get()).map_err(|_other_shape| Reason::Unreadable)?;
-    Ok(read.and_then(commit))
+fn head_commit(text: Option<Verbatim<'_>>) -> Result<Option<Commit<'_>>, Reason> {
+    let Some(Verbatim(text)) = text else { return Ok(None) };
+    let read: wire::Commit<'_> = read::object(text).map_err(|_other_shape| Reason::Unreadable)?;
+    Ok(commit(read))
 }
 
 fn notice<'a>(hook: &wire::Push<'a>) -> RefNotice<'a> {

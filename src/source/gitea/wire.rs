@@ -5,9 +5,8 @@
 //! where it is mapped, so that a contradiction is told apart from a body that cannot be read.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::wire::{Id, Present, Text, list};
+use crate::wire::{Id, Present, Text, Verbatim, list};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct User<'a> {
@@ -94,7 +93,7 @@ pub(super) struct Push<'a> {
     #[serde(default)]
     pub(super) total_commits: Option<u64>,
     #[serde(borrow, default)]
-    pub(super) head_commit: Option<&'a RawValue>,
+    pub(super) head_commit: Option<Verbatim<'a>>,
     #[serde(borrow, default)]
     pub(super) repository: Option<Repository<'a>>,
     #[serde(borrow, default)]

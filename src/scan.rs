@@ -1,0 +1,89 @@
+//! Eight bytes at a time through the text of a JSON string: where does something stand that is not plain?
+//!
+//! Bytes come in, the offset of the first quote, backslash or control character goes out. Reading payloads
+//! and writing events both spend their time on this question.
+
+/// One byte in each of the eight places of a word.
+const fn everywhere(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// How many bytes at the start of `bytes` stand for themselves inside a JSON string: everything up to the
+/// first `"`, `\` or control character.
+#[inline]
+pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
+    let mut plain = 0;
+    let mut rest = bytes;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        let special = special(u64::from_le_bytes(*chunk));
+        if special != 0 {
+            return plain + first(special);
+        }
+        plain += 8;
+        rest = after;
+    }
+    plain + rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len())
+}
+
+/// How many spaces the word starts with, at most eight.
+#[inline]
+pub(crate) fn leading_spaces(chunk: [u8; 8]) -> usize {
+    first(u64::from_le_bytes(chunk) ^ everywhere(b' '))
+}
+
+/// The place of the lowest byte that is not zero; eight if there is none.
+#[inline]
+fn first(word: u64) -> usize {
+    (word.trailing_zeros() / 8) as usize
+}
+
+/// The top bit of each byte that is special; right up to the first one, which is what is asked for.
+#[inline]
+const fn special(word: u64) -> u64 {
+    // Subtracting borrows into the top bit of a byte that was smaller. A borrow can spill over into the next
+    // byte only behind one that has been found.
+    let quote = word ^ everywhere(b'"');
+    let backslash = word ^ everywhere(b'\\');
+    let quotes = quote.wrapping_sub(everywhere(1)) & !quote;
+    let backslashes = backslash.wrapping_sub(everywhere(1)) & !backslash;
+    let controls = word.wrapping_sub(everywhere(0x20)) & !word;
+    (quotes | backslashes | controls) & everywhere(0x80)
+}
+
+const fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn each_byte_is_found_or_passed_in_each_place() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut chunk = *b"abcdefgh";
+                chunk[place] = byte;
+                let expected = if is_special(byte) { place } else { 8 };
+                assert_eq!(plain_prefix(&chunk), expected, "{byte:#x} at {place}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_special_byte_is_found(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let plain = bytes.iter().position(|&b| is_special(b)).unwrap_or(bytes.len());
+            prop_assert_eq!(plain_prefix(&bytes), plain);
+        }
+
+        #[test]
+        fn spaces_are_counted_to_the_first_other_byte(chunk: [u8; 8], spaces in 0..=8_usize) {
+            let mut chunk = chunk;
+            chunk[..spaces].fill(b' ');
+            let expected = chunk.iter().position(|&b| b != b' ').unwrap_or(8);
+            prop_assert_eq!(leading_spaces(chunk), expected);
+        }
+    }
+}
