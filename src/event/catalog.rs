@@ -5,6 +5,7 @@
 
 use serde_json::value::RawValue;
 
+use super::json::{self, Unwritable};
 use super::{Ping, PullRequestEvent, Push, RefNotice, Tag, Unrecognized};
 
 /// Name and actions of one event, as documentation and schema list them.
@@ -96,10 +97,13 @@ macro_rules! catalog {
                 }
             }
 
-            pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+            pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), Unwritable> {
                 match self {
-                    $( Self::$event(_, data) => serde_json::to_writer(out, data), )*
-                    Self::Other { data, .. } => serde_json::to_writer(out, data),
+                    $( Self::$event(_, data) => json::write(out, data), )*
+                    Self::Other { data, .. } => {
+                        out.extend_from_slice(data.get().as_bytes());
+                        Ok(())
+                    }
                 }
             }
 

@@ -3,9 +3,13 @@
 //! [`Event::to_json`] writes `raw` last and untouched (no parsing, no white space changed), so that
 //! its digest can be checked by a subscriber; [`Event::from_json`] finds it again.
 
+mod write;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use self::write::Unwritable;
+pub(super) use self::write::write;
 use super::{Actor, Data, Delivery, Event, RefName, Repository, Time, VERSION};
 
 /// What the forge sent, or where it is.
@@ -83,8 +87,8 @@ impl Event<'_> {
     ///
     /// # Errors
     ///
-    /// Those of `serde_json`, which these types do not cause.
-    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+    /// [`Unwritable`], which these types do not cause.
+    pub fn to_json(&self) -> Result<Vec<u8>, Unwritable> {
         let raw_len = match &self.raw {
             Raw::Inline(raw) => raw.len(),
             Raw::Base64(text) => text.len(),
@@ -97,15 +101,15 @@ impl Event<'_> {
                 out.extend_from_slice(b",\"raw\":");
                 out.extend_from_slice(raw);
             }
-            Raw::Base64(text) => write_text(&mut out, b",\"raw_base64\":", text)?,
-            Raw::In(id) => write_text(&mut out, b",\"raw_in\":", id)?,
+            Raw::Base64(text) => write_text(&mut out, b",\"raw_base64\":", text),
+            Raw::In(id) => write_text(&mut out, b",\"raw_in\":", id),
             Raw::Omitted => {}
         }
         out.push(b'}');
         Ok(out)
     }
 
-    fn write_head(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    fn write_head(&self, out: &mut Vec<u8>) -> Result<(), Unwritable> {
         let head = Head {
             version: VERSION,
             id: &self.id,
@@ -120,7 +124,7 @@ impl Event<'_> {
             repository: self.repository.as_ref(),
             reference: self.reference.as_ref(),
         };
-        serde_json::to_writer(&mut *out, &head)?;
+        write(out, &head)?;
         // The closing brace comes off again: what follows belongs to the same object.
         out.pop();
         out.extend_from_slice(b",\"data\":");
@@ -176,9 +180,9 @@ fn present<'de, D: serde::Deserializer<'de>>(
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-fn write_text(out: &mut Vec<u8>, key: &[u8], text: &str) -> serde_json::Result<()> {
+fn write_text(out: &mut Vec<u8>, key: &[u8], text: &str) {
     out.extend_from_slice(key);
-    serde_json::to_writer(out, text)
+    write::text(out, text);
 }
 
 /// The raw value with the white space that the forge sent around it, which JSON parsers drop.
