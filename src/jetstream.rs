@@ -7,6 +7,7 @@
 mod acks;
 pub mod stream;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::config::Nats;
-use crate::message::Message;
+use crate::message::{self, Message};
 use acks::Acks;
 pub use acks::{Ack, Unacknowledged};
 
@@ -55,6 +56,7 @@ pub struct JetStream {
     client: async_nats::Client,
     acks: Arc<Acks>,
     link: watch::Receiver<Link>,
+    places: HeaderMap,
 }
 
 impl JetStream {
@@ -88,7 +90,7 @@ impl JetStream {
         let subscriber = client.subscribe(format!("{inbox}.*")).await?;
         let acks = Arc::new(Acks::new(inbox));
         let replies = Arc::clone(&acks).receive(subscriber, link.clone());
-        Ok((Self { client, acks, link }, replies))
+        Ok((Self { client, acks, link, places: places() }, replies))
     }
 
     /// Publishes one message and waits for its acknowledgement, at most `patience`.
@@ -108,7 +110,7 @@ impl JetStream {
         let sent = self.client.publish_with_reply_and_headers(
             message.subject.as_str().to_owned(),
             waiting.reply_subject().to_owned(),
-            headers(message)?,
+            headers(message, &self.places)?,
             message.body.clone(),
         );
         let answered = async {
@@ -143,16 +145,28 @@ impl JetStream {
     }
 }
 
+/// A map with a place for every header that a message can have, and no value in any.
+///
+/// The client's map cannot be sized. Filling an empty one hashes each name several times over; a copy of this
+/// one is as large as it must be, and what has no value is not sent.
+fn places() -> HeaderMap {
+    let names: BTreeMap<&str, [&str; 0]> =
+        message::HEADERS.iter().map(|name| (*name, [])).collect();
+    // The client's map is made to be read from JSON; one that was not would only be slower.
+    let places = serde_json::to_value(names).and_then(serde_json::from_value);
+    places.unwrap_or_default()
+}
+
 /// The headers of a message as the client takes them. The names are our own, and the values are visible
 /// ASCII: the client would panic at a line break.
-fn headers(message: &Message) -> Result<HeaderMap, Unacknowledged> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &message.headers {
+fn headers(message: &Message, places: &HeaderMap) -> Result<HeaderMap, Unacknowledged> {
+    let mut headers = places.clone();
+    for (name, value) in message.headers.iter() {
         // Of a text that is ours the client takes the bytes as they are; at a line break it would panic.
         if value.bytes().any(|b| matches!(b, b'\r' | b'\n')) {
             return Err(Unacknowledged::Header(name));
         }
-        headers.insert(HeaderName::from_static(name), HeaderValue::from(value.clone()));
+        headers.append(HeaderName::from_static(name), HeaderValue::from(value));
     }
     Ok(headers)
 }
@@ -203,4 +217,19 @@ fn next_connection() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNT: AtomicU64 = AtomicU64::new(0);
     COUNT.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_header_has_a_place_and_none_a_value() {
+        let places = places();
+        assert_eq!(places.len(), message::HEADERS.len());
+        assert!(places.iter().all(|(_, values)| values.is_empty()));
+        let mut filled = places.clone();
+        filled.append(HeaderName::from_static("ce-id"), HeaderValue::from("x"));
+        assert_eq!((filled.len(), filled.get("ce-id").unwrap().as_str()), (places.len(), "x"));
+    }
 }

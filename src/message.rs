@@ -3,14 +3,33 @@
 //! In comes an [`Event`] with the trace of its delivery, out comes a [`Message`]. Pure, and the one place
 //! that knows which headers there are: nothing that a sender writes becomes a header of its own.
 
+mod headers;
+
 use bytes::Bytes;
 
-use crate::event::{Data, Event, NO_NAME};
+pub use self::headers::Headers;
+use crate::event::{Data, Event, NO_NAME, Unwritable};
 use crate::subject::{Address, Subject};
 use crate::trace::TraceContext;
 
-/// Longest header value, in bytes.
-const MAX_HEADER: usize = 1024;
+/// Every header that a message can have, in the order in which they are written.
+pub const HEADERS: [&str; 15] = [
+    "Nats-Msg-Id",
+    "content-type",
+    "ce-specversion",
+    "ce-id",
+    "ce-source",
+    "ce-type",
+    "ce-time",
+    "ce-datacontenttype",
+    "ce-dataschema",
+    "traceparent",
+    "Forgewire-Delivery",
+    "Forgewire-Digest",
+    "ce-subject",
+    "Forgewire-Event",
+    "Forgewire-Repository",
+];
 
 /// What is published.
 #[derive(Clone, Debug)]
@@ -19,8 +38,8 @@ pub struct Message {
     pub id: String,
     /// Where to.
     pub subject: Subject,
-    /// Names with their values; all visible ASCII, none longer than 1 KiB.
-    pub headers: Vec<(&'static str, String)>,
+    /// Names, of those in [`HEADERS`], with their values.
+    pub headers: Headers,
     /// JSON.
     pub body: Bytes,
 }
@@ -30,8 +49,8 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// Those of `serde_json`, which the event types do not cause.
-    pub fn of(event: &Event<'_>, prefix: &str, trace: TraceContext) -> serde_json::Result<Self> {
+    /// [`Unwritable`], which the event types do not cause.
+    pub fn of(event: &Event<'_>, prefix: &str, trace: TraceContext) -> Result<Self, Unwritable> {
         let repository = event.repository.as_ref();
         let action = event.action();
         let address = Address {
@@ -51,78 +70,59 @@ impl Message {
     }
 }
 
-fn headers(event: &Event<'_>, trace: TraceContext) -> Vec<(&'static str, String)> {
+fn headers(event: &Event<'_>, trace: TraceContext) -> Headers {
+    let mut headers = Headers::new();
+    headers.put("Nats-Msg-Id", &[&event.id]);
+    headers.put("content-type", &["application/json"]);
+    headers.put("ce-specversion", &["1.0"]);
+    headers.put("ce-id", &[&event.id]);
+    headers.put("ce-source", &["urn:forgewire:", &event.source]);
+    headers.put("ce-type", &["dev.forgewire.", event.event(), ".", event.action()]);
     let time = event.occurred_at.unwrap_or(event.received_at);
-    let mut headers = vec![
-        ("Nats-Msg-Id", encoded(&event.id)),
-        ("content-type", "application/json".to_owned()),
-        ("ce-specversion", "1.0".to_owned()),
-        ("ce-id", encoded(&event.id)),
-        ("ce-source", encoded(&format!("urn:forgewire:{}", event.source))),
-        ("ce-type", encoded(&format!("dev.forgewire.{}.{}", event.event(), event.action()))),
-        ("ce-time", time.to_string()),
-        ("ce-datacontenttype", "application/json".to_owned()),
-        ("ce-dataschema", "urn:forgewire:event:1".to_owned()),
-        ("traceparent", trace.to_string()),
-        ("Forgewire-Delivery", encoded(&event.delivery.id)),
-        ("Forgewire-Digest", event.delivery.digest.to_string()),
-    ];
-    if let Some(subject) = ce_subject(event) {
-        headers.push(("ce-subject", encoded(&subject)));
-    }
+    headers.put_display("ce-time", time);
+    headers.put("ce-datacontenttype", &["application/json"]);
+    headers.put("ce-dataschema", &["urn:forgewire:event:1"]);
+    headers.put_display("traceparent", trace);
+    headers.put("Forgewire-Delivery", &[&event.delivery.id]);
+    headers.put("Forgewire-Digest", &[&event.delivery.digest]);
+    put_subject(&mut headers, event);
     if let Some(name) = &event.delivery.event {
-        headers.push(("Forgewire-Event", encoded(name)));
+        headers.put("Forgewire-Event", &[name]);
     }
     if let Some(id) = event.repository.as_ref().and_then(|repo| repo.id.as_ref()) {
-        headers.push(("Forgewire-Repository", encoded(&format!("{}:{id}", event.source))));
+        headers.put("Forgewire-Repository", &[&event.source, ":", id]);
     }
     headers
 }
 
 /// `acme/widgets@main`, `acme/widgets#42`, or what of it is known.
-fn ce_subject(event: &Event<'_>) -> Option<String> {
-    let repository = event.repository.as_ref()?;
-    let mut subject = repository.owner.as_deref()?.to_owned();
-    let Some(name) = &repository.name else { return Some(subject) };
-    subject.push('/');
-    subject.push_str(name);
+fn put_subject(headers: &mut Headers, event: &Event<'_>) {
+    let repository = event.repository.as_ref();
+    let Some(owner) = repository.and_then(|repo| repo.owner.as_deref()) else { return };
+    let Some(name) = repository.and_then(|repo| repo.name.as_deref()) else {
+        return headers.put("ce-subject", &[owner]);
+    };
     match (&event.data, &event.reference) {
         (Data::PullRequest(_, data), _) => {
-            subject.push('#');
-            subject.push_str(&data.pull_request.number.to_string());
+            let number = data.pull_request.number.to_string();
+            headers.put("ce-subject", &[owner, "/", name, "#", &number]);
         }
         (_, Some(reference)) => {
-            subject.push('@');
-            subject.push_str(&reference.name);
+            headers.put("ce-subject", &[owner, "/", name, "@", &reference.name]);
         }
-        _ => {}
+        _ => headers.put("ce-subject", &[owner, "/", name]),
     }
-    Some(subject)
-}
-
-/// Encodes a value as the CloudEvents NATS binding says: space, `"`, `%` and everything outside
-/// U+0021–U+007E becomes `%XX` of its UTF-8. Cut at 1 KiB, never inside an escape.
-fn encoded(value: &str) -> String {
-    let stands = |byte: u8| matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'%');
-    let mut out = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        let width = if stands(byte) { 1 } else { 3 };
-        if out.len() + width > MAX_HEADER {
-            break;
-        }
-        if stands(byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = std::fmt::Write::write_fmt(&mut out, format_args!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn encoded(value: &str) -> String {
+        let mut headers = Headers::new();
+        headers.put("ce-id", &[value]);
+        headers.iter().next().unwrap().1.to_owned()
+    }
 
     #[test]
     fn header_values_are_encoded_as_the_binding_shows() {

@@ -56,7 +56,7 @@ fn check(source: &Source, hook: &Hook) -> Result<(), TestCaseError> {
             "{}",
             message.subject
         );
-        for (name, value) in &message.headers {
+        for (name, value) in message.headers.iter() {
             prop_assert!(
                 value.len() <= 1024 && value.bytes().all(|b| (0x21..=0x7e).contains(&b)),
                 "{}: {}",

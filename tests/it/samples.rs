@@ -82,8 +82,8 @@ fn made(sender: &Sender, sample: &Sample) -> (Event<'static>, Message, String) {
 /// byte elsewhere; the trace differs from run to run.
 fn shown(message: &Message) -> String {
     let mut text = format!("{}\n\n", message.subject);
-    for (name, value) in &message.headers {
-        let value = if *name == "traceparent" { "[trace]" } else { value };
+    for (name, value) in message.headers.iter() {
+        let value = if name == "traceparent" { "[trace]" } else { value };
         writeln!(text, "{name}: {value}").unwrap();
     }
     let mut body: Value = serde_json::from_slice(&message.body).unwrap();

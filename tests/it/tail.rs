@@ -61,8 +61,8 @@ impl World {
         let trace = TraceContext::of(UnsignedHeaders::new(&headers));
         let message = Message::of(event, "forge", trace).unwrap();
         let mut headers = async_nats::HeaderMap::new();
-        for (name, value) in &message.headers {
-            headers.insert(*name, value.as_str());
+        for (name, value) in message.headers.iter() {
+            headers.insert(name, value);
         }
         let subject = message.subject.as_str().to_owned();
         // A server that was just restarted may not have its stream yet.

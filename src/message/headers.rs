@@ -1,0 +1,83 @@
+//! The headers of a message: names with their values, encoded as they may stand on the wire.
+//!
+//! In come texts of any content, out come values of visible ASCII, none longer than 1 KiB. All values share one
+//! buffer, since a message has fifteen of them and mostly lives for a millisecond.
+
+use std::fmt::{Display, Write as _};
+
+/// Longest header value, in bytes.
+const MAX_VALUE: usize = 1024;
+/// What the values of most messages need.
+const USUAL_BYTES: usize = 640;
+
+/// Names with their values; all visible ASCII, none longer than 1 KiB.
+#[derive(Clone, Debug)]
+pub struct Headers {
+    values: String,
+    /// Each name with where its value ends.
+    ends: Vec<(&'static str, usize)>,
+}
+
+impl Headers {
+    pub(super) fn new() -> Self {
+        Self {
+            values: String::with_capacity(USUAL_BYTES),
+            ends: Vec::with_capacity(super::HEADERS.len()),
+        }
+    }
+
+    /// Names and values, in the order in which they were put.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(name, end)| {
+            let value = self.values.get(start..end).unwrap_or_default();
+            start = end;
+            (name, value)
+        })
+    }
+
+    /// Adds a header whose value is the parts in a row, encoded as the `CloudEvents` NATS binding says: space, `"`,
+    /// `%` and everything outside U+0021–U+007E becomes `%XX` of its UTF-8. Cut at 1 KiB, never inside an
+    /// escape.
+    pub(super) fn put(&mut self, name: &'static str, parts: &[&str]) {
+        let mut room = MAX_VALUE;
+        for part in parts {
+            room = self.encode(part, room);
+        }
+        self.ends.push((name, self.values.len()));
+    }
+
+    /// Adds a header whose value is visible ASCII by its nature, such as a time.
+    pub(super) fn put_display(&mut self, name: &'static str, value: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.values, "{value}");
+        self.ends.push((name, self.values.len()));
+    }
+
+    /// Returns how much room is left; none behind a cut.
+    fn encode(&mut self, part: &str, room: usize) -> usize {
+        if part.len() <= room && part.bytes().all(stands_for_itself) {
+            self.values.push_str(part);
+            return room - part.len();
+        }
+        let mut room = room;
+        for byte in part.bytes() {
+            let width = if stands_for_itself(byte) { 1 } else { 3 };
+            if width > room {
+                return 0;
+            }
+            if width == 1 {
+                self.values.push(char::from(byte));
+            } else {
+                // Writing to a String cannot fail.
+                let _ = write!(self.values, "%{byte:02X}");
+            }
+            room -= width;
+        }
+        room
+    }
+}
+
+fn stands_for_itself(byte: u8) -> bool {
+    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'%')
+}
