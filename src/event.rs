@@ -18,7 +18,7 @@ pub use catalog::{
     UnrecognizedAction,
 };
 pub use common::{Actor, ActorKind, Delivery, Person, RefKind, RefName, Repository};
-pub use json::{InvalidEvent, Raw};
+pub use json::{InvalidEvent, Raw, Unwritable};
 pub use pull_request::{
     Branch, Change, Changes, Label, Milestone, PullRequest, PullRequestEvent, PullRequestState, Sha,
 };

@@ -5,6 +5,7 @@
 //! 1617), and a lost connection is known at once by everybody who waits.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -72,13 +73,34 @@ impl Unacknowledged {
 }
 
 type Answer = Result<Ack, Unacknowledged>;
+type Waiting = HashMap<u64, oneshot::Sender<Answer>, BuildHasherDefault<Spread>>;
+
+/// Hashes our own count of messages, which no sender can choose: one multiplication spreads it.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// Who waits for which acknowledgement.
 #[derive(Debug)]
 pub(super) struct Acks {
     inbox: String,
     next: AtomicU64,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    waiting: Mutex<Waiting>,
 }
 
 /// The right to one acknowledgement. Dropping it gives it up.
@@ -143,7 +165,7 @@ impl Acks {
         }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         // A map of senders has no state that a panic could leave half changed.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
