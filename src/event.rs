@@ -7,23 +7,43 @@
 use std::borrow::Cow;
 
 mod catalog;
+mod comment;
 mod common;
+mod issue;
 mod json;
+mod package;
 mod pull_request;
 mod push;
+mod release;
+mod repository;
+mod review;
+mod status;
 mod time;
+mod wiki;
+mod workflow;
 
 pub use catalog::{
-    Data, EventSpec, PingAction, PullRequestAction, PushAction, RefAction, TagAction,
-    UnrecognizedAction,
+    CommitCommentAction, Data, EventSpec, IssueAction, IssueCommentAction, PackageAction,
+    PingAction, PullRequestAction, PullRequestCommentAction, PushAction, RefAction, ReleaseAction,
+    RepositoryAction, ReviewAction, StatusAction, TagAction, UnrecognizedAction, WikiAction,
+    WorkflowRunAction,
 };
+pub use comment::{Comment, CommitCommentEvent, IssueCommentEvent, PullRequestCommentEvent};
 pub use common::{Actor, ActorKind, Delivery, Person, RefKind, RefName, Repository};
+pub use issue::{Issue, IssueEvent, IssueState};
 pub use json::{InvalidEvent, Raw, Unwritable};
+pub use package::{Package, PackageEvent};
 pub use pull_request::{
     Branch, Change, Changes, Label, Milestone, PullRequest, PullRequestEvent, PullRequestState, Sha,
 };
 pub use push::{Commit, Ping, Push, Reason, RefNotice, Tag, Unrecognized};
+pub use release::{Asset, Release, ReleaseEvent};
+pub use repository::{RepositoryChanges, RepositoryEvent};
+pub use review::{Review, ReviewEvent, Verdict};
+pub use status::{Status, StatusEvent};
 pub use time::Time;
+pub use wiki::{WikiEvent, WikiPage};
+pub use workflow::{Conclusion, RunStatus, Workflow, WorkflowRun, WorkflowRunEvent};
 
 /// The version of the message contract that this library writes.
 pub const VERSION: u32 = 1;
@@ -73,5 +93,18 @@ impl Event<'_> {
     #[must_use]
     pub fn action(&self) -> &str {
         self.data.action()
+    }
+
+    /// The number of the issue or pull request that the event is about, if it is about one.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        match &self.data {
+            Data::PullRequest(_, data) => Some(data.pull_request.number),
+            Data::Review(_, data) => Some(data.pull_request.number),
+            Data::PullRequestComment(_, data) => Some(data.pull_request.number),
+            Data::IssueComment(_, data) => Some(data.issue.number),
+            Data::Issue(_, data) => Some(data.issue.number),
+            _ => None,
+        }
     }
 }

@@ -8,7 +8,7 @@ mod headers;
 use bytes::Bytes;
 
 pub use self::headers::Headers;
-use crate::event::{Data, Event, NO_NAME, Unwritable};
+use crate::event::{Event, NO_NAME, Unwritable};
 use crate::subject::{Address, Subject};
 use crate::trace::TraceContext;
 
@@ -102,9 +102,9 @@ fn put_subject(headers: &mut Headers, event: &Event<'_>) {
     let Some(name) = repository.and_then(|repo| repo.name.as_deref()) else {
         return headers.put("ce-subject", &[owner]);
     };
-    match (&event.data, &event.reference) {
-        (Data::PullRequest(_, data), _) => {
-            let number = data.pull_request.number.to_string();
+    match (event.number(), &event.reference) {
+        (Some(number), _) => {
+            let number = number.to_string();
             headers.put("ce-subject", &[owner, "/", name, "#", &number]);
         }
         (_, Some(reference)) => {

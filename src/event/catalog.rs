@@ -6,7 +6,11 @@
 use serde_json::value::RawValue;
 
 use super::json::{self, Unwritable};
-use super::{Ping, PullRequestEvent, Push, RefNotice, Tag, Unrecognized};
+use super::{
+    CommitCommentEvent, IssueCommentEvent, IssueEvent, PackageEvent, Ping, PullRequestCommentEvent,
+    PullRequestEvent, Push, RefNotice, ReleaseEvent, RepositoryEvent, ReviewEvent, StatusEvent,
+    Tag, Unrecognized, WikiEvent, WorkflowRunEvent,
+};
 
 /// Name and actions of one event, as documentation and schema list them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -175,6 +179,149 @@ catalog! {
         ReviewRequestRemoved = "review_request_removed",
         /// It was deleted.
         Deleted = "deleted",
+    }
+    /// Somebody reviewed a pull request.
+    Review("review", ReviewEvent<'a>) ReviewAction {
+        /// It can be merged, says the reviewer.
+        Approved = "approved",
+        /// It must be changed first, says the reviewer.
+        ChangesRequested = "changes_requested",
+        /// The reviewer says neither.
+        Commented = "commented",
+        /// A review no longer stands; `withdrawn` says what it was.
+        Dismissed = "dismissed",
+    }
+    /// Something happened to a comment on a pull request.
+    PullRequestComment("pull_request_comment", PullRequestCommentEvent<'a>) PullRequestCommentAction {
+        /// It was written.
+        Created = "created",
+        /// Its text changed.
+        Edited = "edited",
+        /// It was deleted.
+        Deleted = "deleted",
+        /// Its thread was resolved.
+        Resolved = "resolved",
+        /// Its thread was taken up again.
+        Reopened = "reopened",
+    }
+    /// Something happened to a comment on an issue.
+    IssueComment("issue_comment", IssueCommentEvent<'a>) IssueCommentAction {
+        /// It was written.
+        Created = "created",
+        /// Its text changed.
+        Edited = "edited",
+        /// It was deleted.
+        Deleted = "deleted",
+        /// Its thread was resolved.
+        Resolved = "resolved",
+        /// Its thread was taken up again.
+        Reopened = "reopened",
+    }
+    /// Something happened to a comment on a commit.
+    CommitComment("commit_comment", CommitCommentEvent<'a>) CommitCommentAction {
+        /// It was written.
+        Created = "created",
+        /// Its text changed.
+        Edited = "edited",
+        /// It was deleted.
+        Deleted = "deleted",
+        /// Its thread was resolved.
+        Resolved = "resolved",
+        /// Its thread was taken up again.
+        Reopened = "reopened",
+    }
+    /// Something happened to an issue.
+    Issue("issue", IssueEvent<'a>) IssueAction {
+        /// It was opened.
+        Opened = "opened",
+        /// It was closed.
+        Closed = "closed",
+        /// It was opened again.
+        Reopened = "reopened",
+        /// Its title or body changed.
+        Edited = "edited",
+        /// It was deleted.
+        Deleted = "deleted",
+        /// Somebody was made an assignee.
+        Assigned = "assigned",
+        /// Somebody is no assignee any more.
+        Unassigned = "unassigned",
+        /// Its labels changed.
+        LabelsUpdated = "labels_updated",
+        /// All its labels were taken off.
+        LabelsCleared = "labels_cleared",
+        /// It was given a milestone, or another one.
+        Milestoned = "milestoned",
+        /// It lost its milestone.
+        Demilestoned = "demilestoned",
+    }
+    /// Something happened to a release.
+    Release("release", ReleaseEvent<'a>) ReleaseAction {
+        /// It was published.
+        Published = "published",
+        /// Its notes, marks or files changed.
+        Updated = "updated",
+        /// It was deleted.
+        Deleted = "deleted",
+    }
+    /// Something happened to a repository as a whole.
+    Repository("repository", RepositoryEvent<'a>) RepositoryAction {
+        /// It is new.
+        Created = "created",
+        /// It is gone.
+        Deleted = "deleted",
+        /// It has another name.
+        Renamed = "renamed",
+        /// It has another owner.
+        Transferred = "transferred",
+        /// Somebody made a fork of it.
+        Forked = "forked",
+        /// Something else about it changed.
+        Updated = "updated",
+        /// It is new, and came from elsewhere.
+        Imported = "imported",
+    }
+    /// Something happened to a page of a wiki.
+    Wiki("wiki", WikiEvent<'a>) WikiAction {
+        /// It is new.
+        Created = "created",
+        /// Its text or name changed.
+        Edited = "edited",
+        /// It was deleted.
+        Deleted = "deleted",
+    }
+    /// Something happened to a version of a package.
+    Package("package", PackageEvent<'a>) PackageAction {
+        /// It was published.
+        Created = "created",
+        /// It was deleted.
+        Deleted = "deleted",
+    }
+    /// Somebody, mostly a CI service, said how a commit does.
+    Status("status", StatusEvent<'a>) StatusAction {
+        /// Not known yet.
+        Pending = "pending",
+        /// All went well.
+        Success = "success",
+        /// It failed.
+        Failure = "failure",
+        /// It could not be found out, or was stopped.
+        Error = "error",
+        /// All went well, with warnings.
+        Warning = "warning",
+        /// There was nothing to do.
+        Skipped = "skipped",
+    }
+    /// A workflow runs.
+    WorkflowRun("workflow_run", WorkflowRunEvent<'a>) WorkflowRunAction {
+        /// It was asked for.
+        Requested = "requested",
+        /// It began.
+        InProgress = "in_progress",
+        /// It ended; `conclusion` says how.
+        Completed = "completed",
+        /// It ended well, after one that did not (beside `completed`).
+        Recovered = "recovered",
     }
     /// A forge's test delivery.
     Ping("ping", Ping<'a>) PingAction {

@@ -23,6 +23,9 @@ pub struct PullRequestEvent<'a> {
     /// Who was asked for a review, or is no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_reviewer: Option<Actor<'a>>,
+    /// The commit whose message closed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing_commit: Option<Sha<'a>>,
 }
 
 /// A pull request.
@@ -178,6 +181,18 @@ pub struct Changes<'a> {
     /// The target branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Change<'a>>,
+    /// The state, in the forge's own word (issues of Bitbucket).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Change<'a>>,
+    /// Login or id of the assignee (issues of Bitbucket).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<Change<'a>>,
+    /// Labels that were put on, where the forge says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added_labels: Vec<Label<'a>>,
+    /// Labels that were taken off, where the forge says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed_labels: Vec<Label<'a>>,
 }
 
 /// One changed field.

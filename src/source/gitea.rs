@@ -5,12 +5,15 @@
 //! `services/webhook/deliver.go` and `modules/webhook/type.go`, Forgejo
 //! `services/webhook/shared/payloader.go`, Gogs `internal/database/webhook.go`.
 
+mod comment;
 mod common;
+mod issue;
+mod project;
 mod pull_request;
 mod refs;
+mod review;
 mod wire;
-
-use pull_request::Group;
+mod workflow;
 
 use super::{Fact, Facts, Forge, SignatureHeader, UnsignedHeaders};
 use crate::event::{Data, Reason, Unrecognized, UnrecognizedAction};
@@ -115,10 +118,13 @@ impl Forge for Family {
         // Only to address it: whatever else is wrong with the body has been said by the reason.
         let body: wire::Addressed<'_> =
             payload.and_then(|text| json::read::object(text).ok()).unwrap_or_default();
+        let run = body.run.as_ref();
+        let user = body.sender.as_ref().or_else(|| run?.trigger_user.as_ref());
+        let place = body.repository.as_ref().or_else(|| run?.repository.as_ref());
         Fact {
             occurred_at: None,
-            actor: body.sender.as_ref().and_then(common::actor),
-            repository: body.repository.as_ref().map(common::repository),
+            actor: user.and_then(common::actor),
+            repository: place.map(common::repository),
             reference: None,
             data: Data::Unrecognized(
                 UnrecognizedAction::from_name(name),
@@ -134,18 +140,31 @@ impl Family {
             "push" => refs::push(self.flavor, read(payload)?),
             "create" => refs::create(self.flavor, &read(payload)?),
             "delete" => refs::delete(self.flavor, &read(payload)?),
-            "pull_request" if !exact => pull_request::pull_request(Group::Any, &read(payload)?),
-            "pull_request" => pull_request::pull_request(Group::Itself, &read(payload)?),
-            "pull_request_assign" => pull_request::pull_request(Group::Assign, &read(payload)?),
-            "pull_request_label" => pull_request::pull_request(Group::Label, &read(payload)?),
-            "pull_request_milestone" => {
-                pull_request::pull_request(Group::Milestone, &read(payload)?)
+            "fork" => project::fork(self.flavor, &read(payload)?),
+            "issue_comment" if exact => comment::on_issue(&read(payload)?),
+            "issue_comment" => comment::on_either(&read(payload)?),
+            "pull_request_comment" if exact => comment::on_pull_request(&read(payload)?),
+            // As an `Event` it is a review; Gitea before 1.16 sends nothing else.
+            "pull_request_comment" => review::review(name, &read(payload)?),
+            "release" => project::release(&read(payload)?),
+            "repository" => project::repository_itself(&read(payload)?),
+            "wiki" => project::wiki(&read(payload)?),
+            "package" => project::package(&read(payload)?),
+            "status" => project::status(read(payload)?),
+            "workflow_run" => workflow::run(&read(payload)?),
+            "action_run_success" | "action_run_failure" | "action_run_recover" => {
+                workflow::action_run(name, &read(payload)?)
             }
-            "pull_request_review_request" => {
-                pull_request::pull_request(Group::ReviewRequest, &read(payload)?)
+            _ if review::is_one(name) => review::review(name, &read(payload)?),
+            _ => {
+                if let Some(group) = pull_request::Group::of(name, exact) {
+                    pull_request::pull_request(group, &read(payload)?)
+                } else if let Some(group) = issue::Group::of(name, exact) {
+                    issue::issue(group, &read(payload)?)
+                } else {
+                    Err(Reason::UnknownEvent)
+                }
             }
-            "pull_request_sync" => pull_request::pull_request(Group::Sync, &read(payload)?),
-            _ => Err(Reason::UnknownEvent),
         }
     }
 }

@@ -61,8 +61,8 @@ impl Lines {
         if let Some(reference) = shown_ref(event) {
             parts.push(Part::of(reference, PLAIN));
         }
-        if let Data::PullRequest(_, data) = &event.data {
-            parts.push(Part::of(&format!("#{}", data.pull_request.number), BOLD));
+        if let Some(number) = event.number() {
+            parts.push(Part::of(&format!("#{number}"), BOLD));
         }
         if let Some(login) = event.actor.as_ref().and_then(|a| a.login.as_ref().or(a.name.as_ref()))
         {
@@ -163,10 +163,15 @@ impl Lines {
 fn paint(data: &Data<'_>) -> Paint {
     match data {
         Data::Push(..) => Paint("32"),
-        Data::Tag(..) => Paint("33"),
-        Data::Ref(..) => Paint("36"),
-        Data::PullRequest(..) => Paint("35"),
-        Data::Ping(..) => Paint("34"),
+        Data::Tag(..) | Data::Release(..) | Data::Package(..) => Paint("33"),
+        Data::Ref(..) | Data::Status(..) | Data::WorkflowRun(..) => Paint("36"),
+        Data::PullRequest(..)
+        | Data::Review(..)
+        | Data::PullRequestComment(..)
+        | Data::IssueComment(..)
+        | Data::CommitComment(..)
+        | Data::Issue(..) => Paint("35"),
+        Data::Repository(..) | Data::Wiki(..) | Data::Ping(..) => Paint("34"),
         Data::Unrecognized(..) => ALARM,
         Data::Other { .. } => PLAIN,
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::wire;
-use crate::event::{Actor, ActorKind, Commit, Person, RefKind, RefName, Repository};
+use crate::event::{Actor, ActorKind, Asset, Commit, Person, RefKind, RefName, Repository};
 use crate::wire::Text;
 
 /// Gitea's accounts that are nobody's: `models/user/user_system.go`.
@@ -75,8 +75,24 @@ pub(super) fn commit(commit: wire::Commit<'_>) -> Option<Commit<'_>> {
     })
 }
 
+/// A file that is attached to something.
+pub(super) fn asset<'a>(asset: &wire::issue::Asset<'a>) -> Asset<'a> {
+    Asset {
+        id: asset.id.said(),
+        name: asset.name.said(),
+        size: asset.size,
+        url: asset.browser_download_url.said(),
+        created_at: asset.created_at.time(),
+    }
+}
+
 fn files(names: Vec<Text<'_>>) -> Vec<Cow<'_, str>> {
     names.into_iter().filter_map(Text::into_said).collect()
+}
+
+/// The name of a branch. `refs/pull/7/head`, which stands in for a head that is gone, is none.
+pub(super) fn branch_name<'a>(name: &Text<'a>) -> Option<Cow<'a, str>> {
+    name.said().filter(|name| !name.starts_with("refs/"))
 }
 
 /// Takes a full ref apart; `None` for anything but branches and tags.

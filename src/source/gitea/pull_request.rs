@@ -1,6 +1,6 @@
 //! `pull_request` and its kin: everything that happens to a pull request but reviews and comments.
 
-use super::common::{actor, actors, repository};
+use super::common::{actor, actors, branch_name, repository};
 use super::wire;
 use crate::event::{
     Branch, Change, Changes, Data, Label, Milestone, PullRequest, PullRequestAction,
@@ -22,6 +22,22 @@ pub(super) enum Group {
     Sync,
 }
 
+impl Group {
+    /// The group that a hook's name stands for, `exact` if it is no folded one.
+    pub(super) fn of(name: &str, exact: bool) -> Option<Self> {
+        Some(match name {
+            "pull_request" if exact => Self::Itself,
+            "pull_request" => Self::Any,
+            "pull_request_assign" => Self::Assign,
+            "pull_request_label" => Self::Label,
+            "pull_request_milestone" => Self::Milestone,
+            "pull_request_review_request" => Self::ReviewRequest,
+            "pull_request_sync" => Self::Sync,
+            _ => return None,
+        })
+    }
+}
+
 /// Maps a `PullRequestPayload`.
 pub(super) fn pull_request<'a>(
     group: Group,
@@ -32,7 +48,11 @@ pub(super) fn pull_request<'a>(
     else {
         return Err(Reason::EventMismatch);
     };
-    if hook.review.0 || hook.comment.0 || hook.issue.0 || pull.number.is_some_and(|n| n != number) {
+    if hook.review.is_some()
+        || hook.comment.0
+        || hook.issue.0
+        || pull.number.is_some_and(|n| n != number)
+    {
         return Err(Reason::EventMismatch);
     }
     let (action, of) = action(native, pull.merged == Some(true)).ok_or(Reason::UnknownAction)?;
@@ -45,15 +65,21 @@ pub(super) fn pull_request<'a>(
         before: hook.before.said_hash(),
         after: hook.after.said_hash(),
         requested_reviewer: hook.requested_reviewer.as_ref().and_then(actor),
+        closing_commit: sha(&hook.commit_id),
     };
-    let target = event.pull_request.base.reference.clone();
     Ok(Fact {
         occurred_at: occurred_at(&action, &event.pull_request),
         actor: hook.sender.as_ref().and_then(actor),
         repository: hook.repository.as_ref().map(repository),
-        reference: target.map(|name| RefName { kind: RefKind::Branch, name }),
+        reference: target(&event.pull_request),
         data: Data::PullRequest(action, Box::new(event)),
     })
+}
+
+/// The branch that a pull request is to be merged to.
+pub(super) fn target<'a>(pull: &PullRequest<'a>) -> Option<RefName<'a>> {
+    let name = pull.base.reference.clone()?;
+    Some(RefName { kind: RefKind::Branch, name })
 }
 
 fn action(native: &str, merged: bool) -> Option<(PullRequestAction, Group)> {
@@ -89,11 +115,14 @@ fn occurred_at(action: &PullRequestAction, pull: &PullRequest<'_>) -> Option<Tim
     }
 }
 
-fn changes<'a>(changes: &wire::Changes<'a>) -> Option<Changes<'a>> {
+pub(super) fn changes<'a>(changes: &wire::Changes<'a>) -> Option<Changes<'a>> {
     let found = Changes {
         title: changes.title.as_ref().map(change),
         body: changes.body.as_ref().map(change),
         base: changes.reference.as_ref().map(change),
+        added_labels: changes.added_labels.iter().filter_map(label).collect(),
+        removed_labels: changes.removed_labels.iter().filter_map(label).collect(),
+        ..Changes::default()
     };
     (found != Changes::default()).then_some(found)
 }
@@ -102,7 +131,7 @@ fn change<'a>(change: &wire::Change<'a>) -> Change<'a> {
     Change { from: change.from.said() }
 }
 
-fn details<'a>(number: u64, pull: &wire::PullRequest<'a>) -> PullRequest<'a> {
+pub(super) fn details<'a>(number: u64, pull: &wire::PullRequest<'a>) -> PullRequest<'a> {
     let mut assignees = actors(&pull.assignees);
     if assignees.is_empty() {
         // Gogs and old Gitea know one assignee only.
@@ -141,11 +170,11 @@ fn details<'a>(number: u64, pull: &wire::PullRequest<'a>) -> PullRequest<'a> {
     }
 }
 
-fn sha<'a>(text: &Text<'a>) -> Option<Sha<'a>> {
+pub(super) fn sha<'a>(text: &Text<'a>) -> Option<Sha<'a>> {
     text.said_hash().map(|sha| Sha { sha, abbreviated: false })
 }
 
-fn state(native: &str) -> PullRequestState {
+pub(super) fn state(native: &str) -> PullRequestState {
     match native {
         "closed" => PullRequestState::Closed,
         "open" => PullRequestState::Open,
@@ -153,11 +182,11 @@ fn state(native: &str) -> PullRequestState {
     }
 }
 
-fn label<'a>(label: &wire::Label<'a>) -> Option<Label<'a>> {
+pub(super) fn label<'a>(label: &wire::Label<'a>) -> Option<Label<'a>> {
     Some(Label { id: label.id.said(), name: label.name.said()?, color: label.color.said() })
 }
 
-fn milestone<'a>(milestone: &wire::Milestone<'a>) -> Milestone<'a> {
+pub(super) fn milestone<'a>(milestone: &wire::Milestone<'a>) -> Milestone<'a> {
     Milestone {
         id: milestone.id.said(),
         title: milestone.title.said(),
@@ -181,7 +210,7 @@ fn side<'a>(
     repo: Option<&wire::Repository<'a>>,
 ) -> Branch<'a> {
     Branch {
-        reference: nested.and_then(|branch| branch.reference.said()).or_else(|| name.said()),
+        reference: nested.and_then(|branch| branch_name(&branch.reference)).or_else(|| name.said()),
         sha: nested.and_then(|branch| branch.sha.said_hash()),
         abbreviated: false,
         repository: nested.and_then(|branch| branch.repo.as_ref()).or(repo).map(repository),

@@ -3,6 +3,8 @@
 //! The forges announce one change in up to two deliveries; contract section 2 has the table that says
 //! which of them is the canonical event and which is only `ref`.
 
+use std::borrow::Cow;
+
 use super::common::{actor, commit, full_ref, repository, typed_ref};
 use super::{Flavor, wire};
 use crate::event::{
@@ -11,7 +13,7 @@ use crate::event::{
 };
 use crate::json::read;
 use crate::source::Fact;
-use crate::wire::{Verbatim, is_zero_hash};
+use crate::wire::{Text, Verbatim, is_zero_hash};
 
 /// For a new branch Gitea counts no further than this (`CommitsBeforeLimit(10)` in
 /// `services/repository/push.go`).
@@ -50,7 +52,7 @@ fn branch_pushed(hook: wire::Push<'_>, created: bool, deleted: bool) -> Result<D
         return Ok(Data::Ref(RefAction::Deleted, Box::new(notice(&hook))));
     }
     let (before, after, compare_url) =
-        (hook.before.said_hash(), hook.after.said_hash(), hook.compare_url.said());
+        (hook.before.said_hash(), hook.after.said_hash(), compare_url(&hook.compare_url));
     let pusher = other_pusher(&hook);
     let sent = hook.commits.len();
     // The forges send the newest commit first (the order of `git rev-list`).
@@ -74,6 +76,11 @@ fn branch_pushed(hook: wire::Push<'_>, created: bool, deleted: bool) -> Result<D
     };
     let action = if created { PushAction::Created } else { PushAction::Updated };
     Ok(Data::Push(action, Box::new(push)))
+}
+
+/// Where there is nothing to compare, the forges send no more than their own address.
+fn compare_url<'a>(url: &Text<'a>) -> Option<Cow<'a, str>> {
+    url.said().filter(|url| url.contains("/compare/"))
 }
 
 fn tag_pushed<'a>(

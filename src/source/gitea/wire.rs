@@ -4,6 +4,10 @@
 //! `internal/route/api/v1/types` of Gogs. Everything may be absent: what an event requires is checked
 //! where it is mapped, so that a contradiction is told apart from a body that cannot be read.
 
+pub(super) mod issue;
+pub(super) mod project;
+pub(super) mod workflow;
+
 use serde::Deserialize;
 
 use crate::wire::{Id, Present, Text, Verbatim, list};
@@ -43,6 +47,16 @@ pub(super) struct Repository<'a> {
     pub(super) default_branch: Text<'a>,
     #[serde(default)]
     pub(super) private: Option<bool>,
+    /// Of a fork; Gitea up to 1.24 and Forgejo send it always, mostly null.
+    #[serde(default)]
+    pub(super) parent: Option<Parent>,
+}
+
+/// The repository that another is a fork of.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Parent {
+    #[serde(default)]
+    pub(super) id: Id,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -154,14 +168,25 @@ pub(super) struct PullRequestHook<'a> {
     pub(super) repository: Option<Repository<'a>>,
     #[serde(borrow, default)]
     pub(super) sender: Option<User<'a>>,
-    /// A review says it here.
-    #[serde(default)]
-    pub(super) review: Present,
+    #[serde(borrow, default)]
+    pub(super) commit_id: Text<'a>,
+    /// Of a review.
+    #[serde(borrow, default)]
+    pub(super) review: Option<Review<'a>>,
     /// A comment on a pull request has these two.
     #[serde(default)]
     pub(super) comment: Present,
     #[serde(default)]
     pub(super) issue: Present,
+}
+
+/// `ReviewPayload`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Review<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) content: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -172,6 +197,10 @@ pub(super) struct Changes<'a> {
     pub(super) body: Option<Change<'a>>,
     #[serde(borrow, default, rename = "ref")]
     pub(super) reference: Option<Change<'a>>,
+    #[serde(borrow, default, deserialize_with = "list")]
+    pub(super) added_labels: Vec<Label<'a>>,
+    #[serde(borrow, default, deserialize_with = "list")]
+    pub(super) removed_labels: Vec<Label<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -286,4 +315,15 @@ pub(super) struct Addressed<'a> {
     pub(super) repository: Option<Repository<'a>>,
     #[serde(borrow, default)]
     pub(super) sender: Option<User<'a>>,
+    /// Forgejo's payloads about runs say it in here.
+    #[serde(borrow, default)]
+    pub(super) run: Option<AddressedRun<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct AddressedRun<'a> {
+    #[serde(borrow, default)]
+    pub(super) repository: Option<Repository<'a>>,
+    #[serde(borrow, default)]
+    pub(super) trigger_user: Option<User<'a>>,
 }

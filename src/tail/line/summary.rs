@@ -1,7 +1,10 @@
 //! The facts of an event in a few words.
 
+mod project;
+
 use crate::event::{
-    Branch, Commit, Data, Event, Ping, PullRequestEvent, Push, RefKind, RefNotice, Tag,
+    Branch, Comment, Commit, Data, Event, IssueAction, IssueEvent, Ping, PullRequestEvent, Push,
+    RefKind, RefNotice, ReviewEvent, Tag,
 };
 
 /// Digits of a commit's hash that people recognise it by.
@@ -15,6 +18,22 @@ pub(super) fn of(event: &Event<'_>) -> Option<String> {
         Data::Tag(_, tag) => words(&tagged(name, tag)),
         Data::Ref(_, notice) => words(&noticed(event, notice)),
         Data::PullRequest(_, data) => words(&pull_request(data)),
+        Data::Review(_, data) => words(&review(data)),
+        Data::PullRequestComment(_, data) => {
+            words(&comment(data.pull_request.title.as_deref(), &data.comment))
+        }
+        Data::IssueComment(_, data) => words(&comment(data.issue.title.as_deref(), &data.comment)),
+        Data::CommitComment(_, data) => words(
+            &[vec![format!("at {}", short(&data.commit.sha))], comment(None, &data.comment)]
+                .concat(),
+        ),
+        Data::Issue(action, data) => words(&issue(action, data)),
+        Data::Release(_, data) => words(&project::release(data)),
+        Data::Repository(_, data) => words(&project::repository(data)),
+        Data::Wiki(_, data) => words(&project::wiki(data)),
+        Data::Package(_, data) => words(&project::package(data)),
+        Data::Status(_, data) => words(&project::status(data)),
+        Data::WorkflowRun(_, data) => words(&project::workflow_run(data)),
         Data::Ping(_, ping) => words(&pinged(ping)),
         Data::Unrecognized(_, data) => {
             let native = event.delivery.event.as_deref().unwrap_or("without a name");
@@ -82,6 +101,45 @@ fn pull_request(data: &PullRequestEvent<'_>) -> Vec<String> {
     words
 }
 
+fn review(data: &ReviewEvent<'_>) -> Vec<String> {
+    let mut words: Vec<String> =
+        data.pull_request.title.iter().map(|title| quoted(title)).collect();
+    words.extend(data.review.body.as_deref().and_then(first_line));
+    words
+}
+
+fn comment(title: Option<&str>, comment: &Comment<'_>) -> Vec<String> {
+    let mut words: Vec<String> = title.map(quoted).into_iter().collect();
+    if let Some(path) = &comment.path {
+        let line = comment.line.or(comment.old_line).map(|line| format!(":{line}"));
+        words.push(format!("{path}{}", line.unwrap_or_default()));
+    }
+    words.extend(comment.body.as_deref().and_then(first_line));
+    words
+}
+
+fn issue(action: &IssueAction, data: &IssueEvent<'_>) -> Vec<String> {
+    let issue = &data.issue;
+    let mut words: Vec<String> = issue.title.iter().map(|title| quoted(title)).collect();
+    let names = |names: Vec<&str>| (!names.is_empty()).then(|| format!("[{}]", names.join(", ")));
+    words.extend(match action {
+        IssueAction::Assigned | IssueAction::Unassigned => {
+            names(issue.assignees.iter().filter_map(|user| user.login.as_deref()).collect())
+        }
+        IssueAction::LabelsUpdated | IssueAction::LabelsCleared => {
+            names(issue.labels.iter().map(|label| &*label.name).collect())
+        }
+        IssueAction::Milestoned | IssueAction::Demilestoned => {
+            names(issue.milestone.iter().filter_map(|one| one.title.as_deref()).collect())
+        }
+        IssueAction::Closed => {
+            data.closing_commit.as_ref().map(|commit| format!("by {}", short(&commit.sha)))
+        }
+        _ => None,
+    });
+    words
+}
+
 fn pinged(ping: &Ping<'_>) -> Vec<String> {
     let mut words = vec!["test delivery".to_owned()];
     words.extend(ping.reference.as_deref().map(str::to_owned));
@@ -105,7 +163,11 @@ fn end(branch: &Branch<'_>) -> String {
 }
 
 fn subject_line(commit: &Commit<'_>) -> Option<String> {
-    let line = commit.message.as_ref()?.lines().next()?.trim_end();
+    first_line(commit.message.as_ref()?)
+}
+
+fn first_line(text: &str) -> Option<String> {
+    let line = text.lines().next()?.trim_end();
     (!line.is_empty()).then(|| quoted(line))
 }
 

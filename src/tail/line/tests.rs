@@ -98,6 +98,7 @@ fn pull(title: &str, head: &str) -> Event<'static> {
         before: None,
         after: None,
         requested_reviewer: None,
+        closing_commit: None,
     };
     event(Data::PullRequest(PullRequestAction::Opened, Box::new(data)))
 }

@@ -1,0 +1,187 @@
+//! Runs of workflows: Gitea's `workflow_run`, and Forgejo's `action_run_*`, which say less and elsewhere.
+
+use std::borrow::Cow;
+
+use super::common::{actor, branch_name, full_ref, repository};
+use super::pull_request::sha;
+use super::wire::workflow as wire;
+use crate::event::{
+    Conclusion, Data, Reason, RefKind, RefName, RunStatus, Workflow, WorkflowRun,
+    WorkflowRunAction, WorkflowRunEvent,
+};
+use crate::source::Fact;
+use crate::wire::Text;
+
+/// Maps a `WorkflowRunPayload`.
+pub(super) fn run<'a>(hook: &wire::RunHook<'a>) -> Result<Fact<'a>, Reason> {
+    use WorkflowRunAction as A;
+    let (Some(sent), Some(native)) = (hook.workflow_run.as_ref(), hook.action.as_str()) else {
+        return Err(Reason::EventMismatch);
+    };
+    if hook.run.0 {
+        return Err(Reason::EventMismatch);
+    }
+    let run = details(sent);
+    let (action, occurred_at) = match native {
+        "requested" => (A::Requested, None),
+        "in_progress" => (A::InProgress, run.started_at),
+        "completed" => (A::Completed, run.completed_at),
+        _ => return Err(Reason::UnknownAction),
+    };
+    let workflow = hook.workflow.as_ref().map(|workflow| Workflow {
+        id: workflow.id.said(),
+        name: workflow.name.said(),
+        path: workflow.path.said(),
+        url: workflow.html_url.said(),
+    });
+    let place = hook.repository.as_ref().or(sent.repository.as_ref());
+    Ok(Fact {
+        occurred_at,
+        actor: hook.sender.as_ref().and_then(actor),
+        repository: place.map(repository),
+        reference: reference(run.branch.as_ref()),
+        data: Data::WorkflowRun(
+            action,
+            Box::new(WorkflowRunEvent { run, workflow, previous_run: None }),
+        ),
+    })
+}
+
+/// The ref of an event about what runs for a branch.
+pub(super) fn reference<'a>(branch: Option<&Cow<'a, str>>) -> Option<RefName<'a>> {
+    branch.map(|name| RefName { kind: RefKind::Branch, name: name.clone() })
+}
+
+fn details<'a>(run: &wire::Run<'a>) -> WorkflowRun<'a> {
+    let id = |repo: &Option<super::wire::Repository<'_>>| repo.as_ref()?.id.said();
+    let (head, own) = (id(&run.head_repository), id(&run.repository));
+    WorkflowRun {
+        id: run.id.said(),
+        number: run.number,
+        attempt: run.attempt,
+        title: run.display_title.said(),
+        url: run.html_url.said(),
+        trigger: run.event.said(),
+        status: run.status.as_str().map(status),
+        conclusion: run.conclusion.as_str().map(conclusion),
+        commit: sha(&run.head_sha),
+        branch: branch_name(&run.head_branch),
+        fork: (head.is_some() && own.is_some()).then(|| head != own),
+        head_repository: run.head_repository.as_ref().map(repository),
+        pull_requests: run.pull_requests.iter().filter_map(|pull| pull.number).collect(),
+        actor: run.trigger_actor.as_ref().or(run.actor.as_ref()).and_then(actor),
+        created_at: None,
+        started_at: run.started_at.time(),
+        completed_at: run.completed_at.time(),
+    }
+}
+
+/// A status of Gitea's API (`ToActionsStatus` in `services/convert/convert.go`).
+pub(super) fn status(native: &str) -> RunStatus {
+    match native {
+        "completed" => RunStatus::Completed,
+        "in_progress" => RunStatus::InProgress,
+        "queued" => RunStatus::Queued,
+        "waiting" => RunStatus::Waiting,
+        other => RunStatus::Other(other.to_owned()),
+    }
+}
+
+/// How something ended.
+pub(super) fn conclusion(native: &str) -> Conclusion {
+    match native {
+        "cancelled" => Conclusion::Cancelled,
+        "failure" => Conclusion::Failure,
+        "skipped" => Conclusion::Skipped,
+        "success" => Conclusion::Success,
+        other => Conclusion::Other(other.to_owned()),
+    }
+}
+
+/// Maps an `ActionPayload` of Forgejo. A run that recovers makes two of them: success and recover.
+pub(super) fn action_run<'a>(name: &str, hook: &wire::ActionHook<'a>) -> Result<Fact<'a>, Reason> {
+    let (Some(sent), Some(native)) = (hook.run.as_ref(), hook.action.as_str()) else {
+        return Err(Reason::EventMismatch);
+    };
+    let succeeded = match native {
+        "success" | "recover" => true,
+        "failure" => false,
+        _ => return Err(Reason::UnknownAction),
+    };
+    let status_says = sent.status.as_str().map(|status| status == "success");
+    let named = name.strip_prefix("action_run_");
+    if hook.workflow_run.0
+        || named != Some(native)
+        || status_says.is_some_and(|says| says != succeeded)
+    {
+        return Err(Reason::EventMismatch);
+    }
+    let mut run = action_details(sent);
+    run.status = Some(RunStatus::Completed);
+    run.conclusion =
+        run.conclusion.or_else(|| Some(conclusion(if succeeded { "success" } else { native })));
+    let action = if native == "recover" {
+        WorkflowRunAction::Recovered
+    } else {
+        WorkflowRunAction::Completed
+    };
+    let file = sent.workflow_id.said();
+    Ok(Fact {
+        occurred_at: run.completed_at,
+        actor: run.actor.clone(),
+        repository: sent.repository.as_ref().map(repository),
+        reference: reference(run.branch.as_ref()),
+        data: Data::WorkflowRun(
+            action,
+            Box::new(WorkflowRunEvent {
+                run,
+                workflow: file.map(|id| Workflow { id: Some(id), ..Workflow::default() }),
+                previous_run: hook.last_run.as_ref().map(action_details),
+            }),
+        ),
+    })
+}
+
+fn action_details<'a>(run: &wire::ActionRun<'a>) -> WorkflowRun<'a> {
+    let (status, conclusion) = run.status.as_str().map(action_status).unzip();
+    WorkflowRun {
+        id: run.id.said(),
+        number: run.index_in_repo,
+        attempt: None,
+        title: run.title.said(),
+        url: run.html_url.said(),
+        trigger: run.trigger_event.said().or_else(|| run.event.said()),
+        status,
+        conclusion: conclusion.flatten(),
+        commit: sha(&run.commit_sha),
+        branch: action_branch(&run.prettyref, &run.event_payload),
+        fork: run.is_fork_pull_request,
+        head_repository: None,
+        pull_requests: Vec::new(),
+        actor: run.trigger_user.as_ref().and_then(actor),
+        created_at: run.created.time(),
+        started_at: run.started.time(),
+        completed_at: run.stopped.time(),
+    }
+}
+
+/// Forgejo says in one word how far a run is and how it ended (`models/actions/status.go`).
+fn action_status(native: &str) -> (RunStatus, Option<Conclusion>) {
+    match native {
+        "waiting" => (RunStatus::Queued, None),
+        "blocked" => (RunStatus::Waiting, None),
+        "running" => (RunStatus::InProgress, None),
+        "success" | "failure" | "cancelled" | "skipped" => {
+            (RunStatus::Completed, Some(conclusion(native)))
+        }
+        other => (RunStatus::Other(other.to_owned()), None),
+    }
+}
+
+/// The branch that a run of Forgejo is for. Its short name does not tell a branch from a tag; the payload
+/// of the event that started it does.
+fn action_branch<'a>(short: &Text<'a>, trigger: &Text<'a>) -> Option<Cow<'a, str>> {
+    let trigger: wire::TriggerPayload<'_> = super::read(trigger.as_str()?).ok()?;
+    let full = full_ref(trigger.reference.as_str()?)?;
+    short.said().filter(|name| full.kind == RefKind::Branch && full.name == *name)
+}

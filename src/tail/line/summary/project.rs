@@ -1,0 +1,81 @@
+//! The facts of what happens to a project as a whole, in a few words.
+
+use super::{first_line, quoted, short};
+use crate::event::{
+    Conclusion, PackageEvent, ReleaseEvent, RepositoryEvent, RunStatus, StatusEvent, WikiEvent,
+    WorkflowRunEvent,
+};
+
+pub(super) fn release(data: &ReleaseEvent<'_>) -> Vec<String> {
+    let release = &data.release;
+    let mut words: Vec<String> = release.name.iter().map(|name| quoted(name)).collect();
+    if release.prerelease == Some(true) {
+        words.push("(prerelease)".to_owned());
+    }
+    match release.assets.len() {
+        0 => {}
+        1 => words.push("1 file".to_owned()),
+        many => words.push(format!("{many} files")),
+    }
+    words
+}
+
+pub(super) fn repository(data: &RepositoryEvent<'_>) -> Vec<String> {
+    let fork = data.fork.as_ref().and_then(|fork| fork.full_name.as_ref());
+    let mut words: Vec<String> = fork.map(|name| format!("as {name}")).into_iter().collect();
+    if let Some(changes) = &data.changes {
+        let named = changes.full_name.as_ref().or(changes.name.as_ref()).or(changes.owner.as_ref());
+        words.extend(named.and_then(|name| Some(format!("was {}", name.from.as_ref()?))));
+    }
+    words
+}
+
+pub(super) fn wiki(data: &WikiEvent<'_>) -> Vec<String> {
+    let mut words = vec![data.page.name.to_string()];
+    words.extend(data.message.as_deref().and_then(first_line));
+    words
+}
+
+pub(super) fn package(data: &PackageEvent<'_>) -> Vec<String> {
+    let package = &data.package;
+    [&package.kind, &package.name, &package.version]
+        .into_iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect()
+}
+
+pub(super) fn status(data: &StatusEvent<'_>) -> Vec<String> {
+    let status = &data.status;
+    let name = status.name.as_ref().or(status.context.as_ref());
+    let mut words: Vec<String> = name.map(ToString::to_string).into_iter().collect();
+    words.push(format!("at {}", short(&data.commit.id)));
+    words.extend(status.description.as_deref().and_then(first_line));
+    words
+}
+
+pub(super) fn workflow_run(data: &WorkflowRunEvent<'_>) -> Vec<String> {
+    let run = &data.run;
+    let workflow = data.workflow.as_ref().and_then(|one| one.name.as_ref().or(one.id.as_ref()));
+    let mut words: Vec<String> = workflow.map(ToString::to_string).into_iter().collect();
+    words.extend(run.commit.as_ref().map(|commit| format!("at {}", short(&commit.sha))));
+    words.extend(how_far(run.status.as_ref(), run.conclusion.as_ref()));
+    words.extend(run.title.as_deref().and_then(first_line));
+    words
+}
+
+/// How something ended, else how far it is where the action does not say it.
+fn how_far(status: Option<&RunStatus>, conclusion: Option<&Conclusion>) -> Option<String> {
+    let ended = conclusion.map(|conclusion| match conclusion {
+        Conclusion::Cancelled => "cancelled",
+        Conclusion::Failure => "failure",
+        Conclusion::Skipped => "skipped",
+        Conclusion::Success => "success",
+        Conclusion::Other(other) => other,
+    });
+    let other = status.and_then(|status| match status {
+        RunStatus::Other(other) => Some(other.as_str()),
+        _ => None,
+    });
+    ended.or(other).map(|word| format!("({word})"))
+}
