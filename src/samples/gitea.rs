@@ -1,5 +1,8 @@
 //! What Gitea sends. Fields after Gitea 1.27: `modules/structs/hook.go`, `services/webhook/deliver.go`.
 
+pub(super) mod project;
+pub(super) mod talk;
+
 use super::HeaderPart::{Delivery, Event, EventType, Fixed, Signature};
 use super::{Sample, Sender};
 
@@ -60,6 +63,15 @@ pub(super) const GONE_BRANCH: &str = r#"{
     "after": "0000000000000000000000000000000000000000",
     "compare_url": "https://git.example.com/", "commits": [], "total_commits": 0, "head_commit": "@null"
 }"#;
+/// A new branch at a commit that another branch has: nothing to compare.
+pub(super) const NOTHING_NEW: &str =
+    r#"{"compare_url": "https://git.example.com/", "commits": [], "total_commits": 0}"#;
+/// The same in a repository whose hashes are SHA-256.
+pub(super) const SHA256: &str = r#"{
+    "before": "0000000000000000000000000000000000000000000000000000000000000000",
+    "after": "9c1185a5c5e9fc54612808977ee8f548b2258d31f1f2d8b0a3d8a7c6e5f4a3b2",
+    "head_commit": {"id": "9c1185a5c5e9fc54612808977ee8f548b2258d31f1f2d8b0a3d8a7c6e5f4a3b2", "message": "Round the corners\n"}
+}"#;
 pub(super) const NEW_TAG: &str = r#"{
     "ref": "refs/tags/v1.4.0",
     "before": "0000000000000000000000000000000000000000",
@@ -86,6 +98,15 @@ pub(super) const CLOSED: &str = r#"{
     "pull_request": {
         "state": "closed", "closed_at": "2026-11-03T08:00:01Z", "updated_at": "2026-11-03T08:00:01Z"
     }
+}"#;
+/// The head is in another repository.
+pub(super) const FROM_FORK: &str = r#"{
+    "pull_request": {"user": "@jonas", "head": {"repo_id": 57, "repo": "@fork"}},
+    "sender": "@jonas"
+}"#;
+/// The fork that the head was in is deleted; the pull request's own ref stands in for the branch.
+pub(super) const HEAD_GONE: &str = r#"{
+    "pull_request": {"user": "@ghost", "head": {"ref": "refs/pull/17/head", "repo_id": -1, "repo": "@null"}}
 }"#;
 pub(super) const MERGED: &str = r#"{
     "action": "closed",
@@ -147,15 +168,18 @@ const SAMPLES: &[Sample] = &[
     sample!("push", "push", "push.updated", PUSH),
     sample!("push-created", "push", "push.created", PUSH, NEW_BRANCH),
     sample!("push-deleted", "push", "ref.deleted", PUSH, GONE_BRANCH),
+    sample!("push-created-at-known-commit", "push", "push.created", PUSH, NEW_BRANCH, NOTHING_NEW),
+    sample!("push-created-sha256", "push", "push.created", PUSH, NEW_BRANCH, NOTHING_NEW, SHA256),
     sample!("branch-created", "create", "ref.created", CREATE),
     sample!("branch-deleted", "delete", "push.deleted", DELETE),
     sample!("tag", "push", "tag.created", PUSH, NEW_TAG),
     sample!("tag-push-deleted", "push", "tag.deleted", PUSH, GONE_TAG),
     sample!("tag-created", "create", "ref.created", CREATE, CREATED_TAG),
     sample!("tag-deleted", "delete", "ref.deleted", DELETE, DELETED_TAG),
-    sample!("ping", "push", "ping.sent", PUSH, TEST),
     sample!("pull-request-opened", "pull_request", "pull_request.opened", PULL_REQUEST),
+    sample!("pull-request-from-fork", "pull_request", "pull_request.opened", PULL_REQUEST, FROM_FORK),
     sample!("pull-request-closed", "pull_request", "pull_request.closed", PULL_REQUEST, CLOSED),
+    sample!("pull-request-head-gone", "pull_request", "pull_request.closed", PULL_REQUEST, CLOSED, HEAD_GONE),
     sample!("pull-request-merged", "pull_request", "pull_request.merged", PULL_REQUEST, MERGED),
     sample!("pull-request-reopened", "pull_request", "pull_request.reopened", PULL_REQUEST, REOPENED),
     sample!("pull-request-edited", "pull_request", "pull_request.edited", PULL_REQUEST, EDITED),
@@ -169,5 +193,53 @@ const SAMPLES: &[Sample] = &[
     sample!("pull-request-review-requested", "pull_request" => "pull_request_review_request", "pull_request.review_requested", PULL_REQUEST, REVIEW_REQUESTED),
     sample!("pull-request-review-request-removed", "pull_request" => "pull_request_review_request", "pull_request.review_request_removed", PULL_REQUEST, REVIEW_UNREQUESTED),
     sample!("pull-request-deleted", "pull_request", "pull_request.deleted", PULL_REQUEST, DELETED),
+    sample!("review-approved", "pull_request_approved" => "pull_request_review_approved", "review.approved", PULL_REQUEST, talk::APPROVED),
+    sample!("review-changes-requested", "pull_request_rejected" => "pull_request_review_rejected", "review.changes_requested", PULL_REQUEST, talk::REJECTED),
+    sample!("review-commented", "pull_request_comment" => "pull_request_review_comment", "review.commented", PULL_REQUEST, talk::COMMENTED),
+    sample!("review-by-old-version", "pull_request_comment" => "pull_request_review_comment", "review.commented", PULL_REQUEST, talk::COMMENTED, talk::OLD_TYPE),
+    sample!("pull-request-comment-created", "issue_comment" => "pull_request_comment", "pull_request_comment.created", PULL_REQUEST, talk::ON_PULL_REQUEST),
+    sample!("pull-request-comment-edited", "issue_comment" => "pull_request_comment", "pull_request_comment.edited", PULL_REQUEST, talk::ON_PULL_REQUEST, talk::COMMENT_EDITED),
+    sample!("pull-request-comment-deleted", "issue_comment" => "pull_request_comment", "pull_request_comment.deleted", PULL_REQUEST, talk::ON_PULL_REQUEST, talk::DELETED),
+    sample!("pull-request-comment-by-old-version", "issue_comment" => "pull_request_comment", "pull_request_comment.created", PULL_REQUEST, talk::ON_PULL_REQUEST, talk::WITHOUT_PULL),
+    sample!("issue-comment-created", "issue_comment", "issue_comment.created", talk::ISSUE_COMMENT),
+    sample!("issue-comment-edited", "issue_comment", "issue_comment.edited", talk::ISSUE_COMMENT, talk::COMMENT_EDITED),
+    sample!("issue-comment-deleted", "issue_comment", "issue_comment.deleted", talk::ISSUE_COMMENT, talk::DELETED),
+    sample!("issue-opened", "issues", "issue.opened", talk::ISSUE),
+    sample!("issue-closed", "issues", "issue.closed", talk::ISSUE, talk::CLOSED),
+    sample!("issue-closed-by-commit", "issues", "issue.closed", talk::ISSUE, talk::CLOSED, talk::BY_COMMIT),
+    sample!("issue-reopened", "issues", "issue.reopened", talk::ISSUE, talk::REOPENED),
+    sample!("issue-edited", "issues", "issue.edited", talk::ISSUE, talk::EDITED, talk::NO_LABELS_SAID),
+    sample!("issue-deleted", "issues", "issue.deleted", talk::ISSUE, talk::DELETED, talk::BY_GHOST),
+    sample!("issue-assigned", "issues" => "issue_assign", "issue.assigned", talk::ISSUE, talk::ASSIGNED),
+    sample!("issue-unassigned", "issues" => "issue_assign", "issue.unassigned", talk::ISSUE, talk::UNASSIGNED),
+    sample!("issue-labels-updated", "issues" => "issue_label", "issue.labels_updated", talk::ISSUE, talk::LABELED),
+    sample!("issue-labels-cleared", "issues" => "issue_label", "issue.labels_cleared", talk::ISSUE, talk::UNLABELED),
+    sample!("issue-milestoned", "issues" => "issue_milestone", "issue.milestoned", talk::ISSUE, talk::MILESTONED),
+    sample!("issue-demilestoned", "issues" => "issue_milestone", "issue.demilestoned", talk::ISSUE, talk::DEMILESTONED),
+    sample!("release-published", "release", "release.published", project::RELEASE),
+    sample!("release-updated", "release", "release.updated", project::RELEASE, project::UPDATED),
+    sample!("release-deleted", "release", "release.deleted", project::RELEASE, project::DELETED),
+    sample!("repository-created", "repository", "repository.created", project::REPOSITORY),
+    sample!("repository-deleted", "repository", "repository.deleted", project::REPOSITORY, project::DELETED),
+    sample!("repository-renamed", "repository", "repository.renamed", project::REPOSITORY, project::RENAMED),
+    sample!("fork", "fork", "repository.forked", project::FORK),
+    sample!("wiki-created", "wiki", "wiki.created", project::WIKI),
+    sample!("wiki-edited", "wiki", "wiki.edited", project::WIKI, project::PAGE_EDITED),
+    sample!("wiki-deleted", "wiki", "wiki.deleted", project::WIKI, project::PAGE_DELETED),
+    sample!("package-created", "package", "package.created", project::PACKAGE),
+    sample!("package-deleted", "package", "package.deleted", project::PACKAGE, project::DELETED),
+    sample!("package-created-of-user", "package", "package.created", project::PACKAGE, project::OF_A_USER),
+    sample!("package-created-of-repository", "package", "package.created", project::PACKAGE, project::LINKED),
+    sample!("status-pending", "status", "status.pending", project::STATUS),
+    sample!("status-success", "status", "status.success", project::STATUS, project::SUCCESS),
+    sample!("status-failure", "status", "status.failure", project::STATUS, project::FAILURE),
+    sample!("status-error", "status", "status.error", project::STATUS, project::ERROR),
+    sample!("status-warning", "status", "status.warning", project::STATUS, project::WARNING),
+    sample!("status-skipped", "status", "status.skipped", project::STATUS, project::SKIPPED),
+    sample!("workflow-run-requested", "workflow_run", "workflow_run.requested", project::RUN),
+    sample!("workflow-run-in-progress", "workflow_run", "workflow_run.in_progress", project::RUN, project::RUN_STARTED),
+    sample!("workflow-run-completed", "workflow_run", "workflow_run.completed", project::RUN, project::RUN_COMPLETED),
+    sample!("workflow-run-completed-of-pull-request", "workflow_run", "workflow_run.completed", project::RUN, project::RUN_COMPLETED, project::RUN_OF_PULL_REQUEST),
+    sample!("ping", "push", "ping.sent", PUSH, TEST),
     sample!("unrecognized", "not_yet_known", "unrecognized.not_yet_known", UNRECOGNIZED),
 ];
