@@ -20,6 +20,10 @@ pub const MAX_DEPTH: usize = 100;
 /// A user name in a URL that is at least this long is taken for a token.
 const TOKEN_LENGTH: usize = 20;
 
+/// Members whose text is a JSON document of its own, and is looked through like the one around it. Forgejo
+/// sends what started a run this way (`ActionRun` in `modules/structs/action.go`).
+const EMBEDDED: &[u8] = b"event_payload";
+
 /// What [`screen`] makes of a payload.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Screened<'a> {
@@ -43,10 +47,12 @@ pub fn screen(payload: &[u8]) -> Screened<'_> {
 fn is_plainly_harmless(payload: &[u8]) -> bool {
     static SECRET: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"secret\""));
     static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u"));
+    static INNER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(EMBEDDED));
     static URL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"://"));
     // A name can be spelt with escapes; and what opens at most so often is at most so deep.
     SECRET.find(payload).is_none()
         && ESCAPE.find(payload).is_none()
+        && INNER.find(payload).is_none()
         && memchr2_iter(b'{', b'[', payload).take(MAX_DEPTH + 1).count() <= MAX_DEPTH
         && !URL
             .find_iter(payload)
@@ -67,6 +73,7 @@ fn screen_thoroughly(payload: &[u8]) -> Screened<'_> {
         levels: Vec::with_capacity(16),
         below: 0,
         too_deep: false,
+        embedded: None,
         cuts: Vec::new(),
     };
     pass.run();
@@ -76,9 +83,10 @@ fn screen_thoroughly(payload: &[u8]) -> Screened<'_> {
     }
     let mut out = Vec::with_capacity(payload.len());
     let mut from = 0;
-    for cut in cuts {
-        out.extend_from_slice(payload.get(from..cut.start).unwrap_or_default());
-        from = from.max(cut.end);
+    for Cut { range, instead } in cuts {
+        out.extend_from_slice(payload.get(from..range.start).unwrap_or_default());
+        out.extend_from_slice(&instead);
+        from = from.max(range.end);
     }
     out.extend_from_slice(payload.get(from..).unwrap_or_default());
     Screened { bytes: Cow::Owned(out), too_deep }
@@ -93,14 +101,29 @@ struct Level {
     cut_from: Option<usize>,
 }
 
+/// A part that goes.
+struct Cut {
+    range: Range<usize>,
+    /// What stands there afterwards.
+    instead: Vec<u8>,
+}
+
+impl Cut {
+    fn out(range: Range<usize>) -> Self {
+        Self { range, instead: Vec::new() }
+    }
+}
+
 struct Pass<'a> {
     bytes: &'a [u8],
     levels: Vec<Level>,
     /// How many levels are open below the deepest that is kept account of.
     below: usize,
     too_deep: bool,
+    /// Where a text starts that is a document of its own, if one follows.
+    embedded: Option<usize>,
     /// In ascending order, disjoint.
-    cuts: Vec<Range<usize>>,
+    cuts: Vec<Cut>,
 }
 
 impl Pass<'_> {
@@ -156,20 +179,47 @@ impl Pass<'_> {
             end += 2;
         }
         let content = bytes.get(start + 1..end).unwrap_or_default();
-        if names_a_secret(content, escaped) && self.is_key(end + 1) {
+        if is_spelt(b"secret", content, escaped) && self.value_of(end + 1).is_some() {
             self.secret_starts(start);
+        } else if self.levels.iter().any(|level| level.cut_from.is_some()) {
+            // It goes anyway.
+        } else if self.embedded == Some(start) {
+            self.document(start..end + 1);
         } else if memchr(b'@', content).is_some()
-            && self.levels.iter().all(|l| l.cut_from.is_none())
             && let Some(password) = url_password(content)
         {
-            self.cuts.push(start + 1 + password.start..start + 1 + password.end);
+            self.cuts.push(Cut::out(start + 1 + password.start..start + 1 + password.end));
+        }
+        if is_spelt(EMBEDDED, content, escaped) {
+            self.embedded = self.value_of(end + 1);
         }
         end + 1
     }
 
-    fn is_key(&self, after: usize) -> bool {
-        let rest = self.bytes.get(after..).unwrap_or_default();
-        rest.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':')
+    /// Handles a text, quotes included, that is a document of its own. One that cannot be looked through
+    /// leaves an empty text.
+    fn document(&mut self, range: Range<usize>) {
+        let text = std::str::from_utf8(self.bytes.get(range.clone()).unwrap_or_default()).ok();
+        let inner = text.and_then(|text| serde_json::from_str::<String>(text).ok());
+        let screened = inner.as_ref().map(|inner| screen(inner.as_bytes()));
+        let instead = match screened {
+            Some(Screened { bytes: Cow::Borrowed(_), too_deep: false }) => return,
+            Some(Screened { bytes, too_deep: false }) => {
+                serde_json::to_vec(&String::from_utf8_lossy(&bytes)).ok()
+            }
+            _ => None,
+        };
+        self.cuts.push(Cut { range, instead: instead.unwrap_or_else(|| b"\"\"".to_vec()) });
+    }
+
+    /// Where the value starts of the member whose name ends before `after`; `None` if it is no name.
+    fn value_of(&self, after: usize) -> Option<usize> {
+        let blank = |from: usize| {
+            let rest = self.bytes.get(from..)?;
+            rest.iter().position(|b| !b.is_ascii_whitespace()).map(|at| from + at)
+        };
+        let colon = blank(after).filter(|at| self.bytes.get(*at) == Some(&b':'))?;
+        blank(colon + 1)
     }
 
     fn secret_starts(&mut self, start: usize) {
@@ -192,21 +242,21 @@ impl Pass<'_> {
         let had_comma = level.comma.is_some();
         let end = if more && !had_comma { at + 1 } else { at };
         level.comma = (more && had_comma).then_some(at);
-        self.cuts.push(from..end);
+        self.cuts.push(Cut::out(from..end));
     }
 }
 
-/// Whether the text of a string is `secret`, however it is spelt.
-fn names_a_secret(content: &[u8], escaped: bool) -> bool {
+/// Whether the text of a string is `name`, however it is spelt.
+fn is_spelt(name: &[u8], content: &[u8], escaped: bool) -> bool {
     if !escaped {
-        return content == b"secret";
+        return content == name;
     }
-    // Six characters of at most six bytes each.
-    content.len() <= 36
+    // A character has at most six bytes.
+    content.len() <= name.len() * 6
         && std::str::from_utf8(content)
             .ok()
             .and_then(|text| serde_json::from_str::<String>(&format!("\"{text}\"")).ok())
-            .is_some_and(|name| name == "secret")
+            .is_some_and(|text| text.as_bytes() == name)
 }
 
 /// The part of a URL that must not leave, separator included, if the whole string is a URL with one.
@@ -274,6 +324,29 @@ mod tests {
         ] {
             assert_eq!(screened(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn credentials_go_from_a_document_inside_a_document() {
+        let outer = |inner: &str| {
+            serde_json::to_string(&serde_json::json!({ "event_payload": inner, "b": 1 })).unwrap()
+        };
+        for (inner, expected) in [
+            (r#"{"hook":{"secret":"x"},"a":1}"#, r#"{"hook":{},"a":1}"#),
+            (r#"{"clone_url":"https://u:p@h/r.git"}"#, r#"{"clone_url":"https://u@h/r.git"}"#),
+            (&*outer(r#"{"secret":"x"}"#), &*outer("{}")),
+            (&*"[".repeat(MAX_DEPTH + 1), ""),
+            ("secret", "secret"),
+        ] {
+            assert_eq!(screened(&outer(inner)), outer(expected), "{inner}");
+        }
+        // However the name is spelt, and where the text has an escape that no character has.
+        let spelt = r#"{"event\u005fpayload" : "{\"secret\":1}", "a":"b"}"#;
+        assert_eq!(screened(spelt), r#"{"event\u005fpayload" : "{}", "a":"b"}"#);
+        let odd = r#"{"event_payload":"{\"secret\":\"\ud800\"}"}"#;
+        assert_eq!(screened(odd), r#"{"event_payload":""}"#);
+        let text = r#"{"title":"{\"secret\":1}","event_payload":{"title":"{\"secret\":1}"}}"#;
+        assert_eq!(screened(text), text, "any other text is somebody's own");
     }
 
     #[test]
@@ -357,7 +430,7 @@ mod tests {
 
         #[test]
         fn the_short_way_finds_what_the_long_way_finds(
-            text in "([\\[\\]{}\",: ]|\"secret\"|https://u:p@h/|https://u@h|https://[a-z]{18,22}@h/|\\\\u0073ecret|@){0,40}",
+            text in "([\\[\\]{}\",: ]|\"secret\"|https://u:p@h/|https://u@h|https://[a-z]{18,22}@h/|\\\\u0073ecret|\"event_payload\"|\\\\\"|@){0,40}",
         ) {
             prop_assert_eq!(screen(text.as_bytes()), screen_thoroughly(text.as_bytes()));
         }
