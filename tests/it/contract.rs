@@ -190,7 +190,15 @@ async fn an_event_name_that_contradicts_the_signed_body_is_never_believed() {
     let create = br#"{"ref":"main","ref_type":"branch","sha":"1111111111111111111111111111111111111111","repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
     let pull = br#"{"action":"opened","number":1,"pull_request":{"number":1},"repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
     let comment = br#"{"action":"edited","issue":{"number":1},"comment":{"id":1},"number":1,"pull_request":{"number":1},"is_pull":true,"repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
-    let lies: [(&str, &str, &[u8]); 8] = [
+    let issue = br#"{"action":"opened","number":1,"issue":{"number":1},"repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
+    let on_pull = br#"{"action":"created","issue":{"number":1,"pull_request":{}},"comment":{"id":1},"is_pull":false,"repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
+    let other_number = br#"{"action":"opened","number":2,"issue":{"number":1},"repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
+    let approval = br#"{"action":"reviewed","number":1,"pull_request":{"number":1},"review":{"type":"pull_request_review_approved"},"repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
+    let untyped = br#"{"action":"reviewed","number":1,"pull_request":{"number":1},"review":{"content":"x"},"repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
+    let status = br#"{"sha":"1111111111111111111111111111111111111111","commit":{"id":"2222222222222222222222222222222222222222"},"state":"success","repository":{"name":"widgets","owner":{"login":"acme"}}}"#;
+    let failed = br#"{"action":"failure","run":{"status":"failure","repository":{"name":"widgets","owner":{"login":"acme"}}}}"#;
+    let half = br#"{"action":"success","run":{"status":"failure","repository":{"name":"widgets","owner":{"login":"acme"}}}}"#;
+    let lies: [(&str, &str, &[u8]); 21] = [
         ("create", "create", &push),
         ("delete", "delete", &push),
         ("pull_request", "pull_request", &push),
@@ -199,14 +207,27 @@ async fn an_event_name_that_contradicts_the_signed_body_is_never_believed() {
         ("delete", "delete", create),
         ("push", "push", pull),
         ("pull_request", "pull_request", comment),
+        ("issues", "issues", comment),
+        ("issues", "issue_label", other_number),
+        ("issue_comment", "issue_comment", issue),
+        ("issue_comment", "issue_comment", on_pull),
+        ("repository", "repository", on_pull),
+        ("pull_request", "pull_request", approval),
+        ("pull_request_rejected", "pull_request_review_rejected", approval),
+        ("pull_request_approved", "pull_request_review_approved", untyped),
+        ("release", "release", issue),
+        ("status", "status", status),
+        ("action_run_success", "action_run_success", failed),
+        ("action_run_success", "action_run_success", half),
+        ("workflow_run", "workflow_run", failed),
     ];
     for kind in KINDS {
-        for (event, exact, body) in lies {
+        for (n, (event, exact, body)) in lies.into_iter().enumerate() {
             let hook = Hook::new(
                 kind,
                 event,
                 (kind != "gogs").then_some(exact),
-                &format!("{kind}-{event}-{}", body.len()),
+                &format!("{kind}-{n}"),
                 SECRET,
                 body,
             );
@@ -225,6 +246,46 @@ async fn an_event_name_that_contradicts_the_signed_body_is_never_believed() {
             "{}",
             message.subject
         );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_action_or_state_is_unrecognized_and_says_why() {
+    let nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    let with = |what: &str| format!(r#"{{{what},"repository":{{"name":"widgets"}}}}"#).into_bytes();
+    let cases = [
+        ("issues", with(r#""action":"pinned","number":1,"issue":{}"#)),
+        ("issue_comment", with(r#""action":"hidden","issue":{"number":1},"comment":{}"#)),
+        ("release", with(r#""action":"yanked","release":{}"#)),
+        ("repository", with(r#""action":"starred""#)),
+        ("wiki", with(r#""action":"locked","page":"Home""#)),
+        ("package", with(r#""action":"yanked","package":{}"#)),
+        ("status", with(r#""state":"bored","sha":"1111111111111111111111111111111111111111""#)),
+        ("workflow_run", with(r#""action":"paused","workflow_run":{}"#)),
+        ("action_run_paused", with(r#""action":"paused","run":{}"#)),
+    ];
+    for (name, body) in &cases {
+        let hook = Hook::new("forgejo", name, Some(name), &format!("{name}-x"), SECRET, body);
+        assert_eq!(deliver(daemon.hooks, "/hooks/forgejo", &hook).await.status, 202, "{name}");
+    }
+    for ((name, _), message) in cases.iter().zip(stored(&nats).await) {
+        let reason = if *name == "action_run_paused" { "unknown_event" } else { "unknown_action" };
+        assert_eq!(message.body["data"]["reason"], reason, "{name}");
+        assert_eq!(message.body["action"], *name);
+    }
+}
+
+#[tokio::test]
+async fn what_a_hook_is_installed_on_is_told() {
+    let nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    for target in ["repository", "organization", "user", "system"] {
+        let hook = good("gitea", target).with("X-Gitea-Hook-Installation-Target-Type", target);
+        assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook).await.status, 202);
+    }
+    for message in stored(&nats).await {
+        assert_eq!(message.body["delivery"]["hook"], message.body["delivery"]["id"]);
     }
 }
 

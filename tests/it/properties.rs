@@ -1,11 +1,15 @@
 //! What must hold for every body there is: nothing panics, and whatever is signed becomes an event.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use forgewire::config::{Config, Inputs, Source};
 use forgewire::delivery::Delivery;
 use forgewire::event::{Event, Time};
 use forgewire::message::Message;
 use forgewire::normalize;
+use forgewire::samples::{Sample, Sender};
 use forgewire::source::UnsignedHeaders;
 use forgewire::trace::TraceContext;
 use hyper::HeaderMap;
@@ -19,6 +23,10 @@ fn sources() -> Vec<Source> {
         inputs.with_set(&set("kind", kind.name())).with_set(&set("secret", SECRET))
     });
     Config::load(&inputs).unwrap().config.sources.into_values().collect()
+}
+
+fn source_of(sender: &Sender) -> Source {
+    sources().into_iter().find(|source| source.kind.name() == sender.kind).unwrap()
 }
 
 /// The whole way in process: verify, normalize, address.
@@ -69,6 +77,39 @@ fn check(source: &Source, hook: &Hook) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Every sample with its payload.
+static SAMPLES: LazyLock<Vec<(&Sender, &Sample, Vec<u8>)>> = LazyLock::new(|| {
+    let of = |sender: &'static Sender| {
+        let payload = |sample| sender.payload(sample).unwrap().into_bytes();
+        sender.samples.iter().map(move |sample| (sender, sample, payload(sample)))
+    };
+    Sender::ALL.iter().copied().flat_map(of).collect()
+});
+
+fn sample_hook(sender: &Sender, event: &str, exact: Option<&str>, body: &[u8]) -> Hook {
+    Hook::new(sender.kind, event, exact, "id", SECRET, body)
+}
+
+/// An edit of a payload: where, and the byte that is put there, or nothing where it is cut.
+fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, Option<u8>)>> {
+    let byte = prop_oneof![
+        Just(None),
+        any::<u8>().prop_map(Some),
+        prop::sample::select(&b"{}[]\",:0\\-"[..]).prop_map(Some)
+    ];
+    prop::collection::vec((any::<prop::sample::Index>(), byte), 1..8)
+}
+
+fn damage(body: &mut Vec<u8>, edits: Vec<(prop::sample::Index, Option<u8>)>) {
+    for (at, with) in edits {
+        let at = at.index(body.len());
+        match with {
+            Some(byte) => body[at] = byte,
+            None => body.truncate(at.max(1)),
+        }
+    }
+}
+
 const NAMES: [&str; 8] = [
     "push",
     "create",
@@ -109,19 +150,22 @@ proptest! {
     fn a_damaged_payload_never_panics(
         of_a_push: bool,
         name in prop::sample::select(&NAMES[..]),
-        edits in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![Just(None), any::<u8>().prop_map(Some), prop::sample::select(&b"{}[]\",:0\\-"[..]).prop_map(Some)]), 1..8),
+        edits in edits(),
     ) {
         let mut body = if of_a_push { push("main", &sha('1'), &sha('2')) } else { pull_request() };
-        for (at, with) in edits {
-            let at = at.index(body.len());
-            match with {
-                Some(byte) => body[at] = byte,
-                None => body.truncate(at.max(1)),
-            }
-        }
+        damage(&mut body, edits);
         for source in sources() {
             check(&source, &Hook::new(source.kind.name(), name, None, "id", SECRET, &body))?;
         }
+    }
+
+    #[test]
+    fn a_damaged_sample_never_panics(sample in any::<prop::sample::Index>(), edits in edits()) {
+        let (sender, sample, payload) = sample.get(&SAMPLES);
+        let mut body = payload.clone();
+        damage(&mut body, edits);
+        let source = source_of(sender);
+        check(&source, &sample_hook(sender, sample.event, sample.event_type, &body))?;
     }
 
     #[test]
@@ -171,6 +215,40 @@ fn odd_but_authenticated_bodies_keep_every_byte() {
                     );
                 }
                 other => panic!("{what}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sample_under_another_name_is_the_same_event_or_a_mismatch() {
+    for sender in Sender::ALL {
+        let source = source_of(sender);
+        let exact: BTreeSet<_> = sender.samples.iter().filter_map(|s| s.event_type).collect();
+        let folded: BTreeSet<_> = sender.samples.iter().map(|s| s.event).collect();
+        let names = exact.iter().map(|name| ("other", Some(*name)));
+        let names = names.chain(folded.iter().map(|name| (*name, None)));
+        for (event, exact) in names.filter(|(event, exact)| !event.is_empty() || exact.is_some()) {
+            for (_, sample, payload) in SAMPLES.iter().filter(|(of, ..)| of.kind == sender.kind) {
+                let hook = sample_hook(sender, event, exact, payload);
+                let (made, message) = messages(&source, &hook).remove(0);
+                let name = format!("{}.{}", made.event(), made.action());
+                let body: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+                let reason = body["data"]["reason"].as_str().unwrap_or_default();
+                // What a wiki's editor says is a text, where comments have an object of the same name.
+                let wiki = sample.name.starts_with("wiki-") || exact.unwrap_or(event) == "wiki";
+                let known =
+                    exact.unwrap_or(event) != "not_yet_known" && sample.name != "unrecognized";
+                assert!(
+                    name == sample.makes
+                        || (made.event() == "unrecognized"
+                            && (!known
+                                || reason == "event_mismatch"
+                                || (wiki && reason == "unreadable"))),
+                    "{}: {} as {event} {exact:?} is {name} {reason}",
+                    sender.kind,
+                    sample.name
+                );
             }
         }
     }
