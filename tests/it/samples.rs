@@ -156,8 +156,8 @@ fn every_event_and_action_that_a_forge_can_make_has_a_sample() {
             let made = format!("{}.{action}", spec.name);
             let of_others = OF_OTHER_FORGES.contains(&&*made)
                 || OF_OTHER_FORGES.contains(&&*format!("{}.*", spec.name));
-            let sampled = samples().any(|sample| sample.makes == made);
-            assert!(sampled != of_others, "{made}: sampled {sampled}");
+            let is_sent = samples().any(|sample| sample.makes == made);
+            assert!(is_sent != of_others, "{made}: {is_sent}");
         }
     }
 }
@@ -187,8 +187,8 @@ fn every_event_name_of_a_kind_has_a_sample() {
     for (kind, names) in names {
         let sender = Sender::of(Kind::from_name(kind).unwrap()).unwrap();
         for name in names.split_whitespace() {
-            let named = |sample: &Sample| sample.event_type.unwrap_or(sample.event) == name;
-            assert!(sender.samples.iter().any(named), "{kind} {name}");
+            let is_so = |sample: &Sample| sample.event_type.unwrap_or(sample.event) == name;
+            assert!(sender.samples.iter().any(is_so), "{kind} {name}");
         }
     }
 }
