@@ -26,7 +26,7 @@ pub use catalog::{
     CommitCommentAction, Data, EventSpec, IssueAction, IssueCommentAction, PackageAction,
     PingAction, PullRequestAction, PullRequestCommentAction, PushAction, RefAction, ReleaseAction,
     RepositoryAction, ReviewAction, StatusAction, TagAction, UnrecognizedAction, WikiAction,
-    WorkflowRunAction,
+    WorkflowJobAction, WorkflowRunAction,
 };
 pub use comment::{Comment, CommitCommentEvent, IssueCommentEvent, PullRequestCommentEvent};
 pub use common::{Actor, ActorKind, Delivery, Person, RefKind, RefName, Repository};
@@ -43,7 +43,10 @@ pub use review::{Review, ReviewEvent, Verdict};
 pub use status::{Status, StatusEvent};
 pub use time::Time;
 pub use wiki::{WikiEvent, WikiPage};
-pub use workflow::{Conclusion, RunStatus, Workflow, WorkflowRun, WorkflowRunEvent};
+pub use workflow::{
+    Conclusion, RunStatus, Runner, Step, Workflow, WorkflowJob, WorkflowJobEvent, WorkflowRun,
+    WorkflowRunEvent,
+};
 
 /// The version of the message contract that this library writes.
 pub const VERSION: u32 = 1;

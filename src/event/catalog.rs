@@ -9,7 +9,7 @@ use super::json::{self, Unwritable};
 use super::{
     CommitCommentEvent, IssueCommentEvent, IssueEvent, PackageEvent, Ping, PullRequestCommentEvent,
     PullRequestEvent, Push, RefNotice, ReleaseEvent, RepositoryEvent, ReviewEvent, StatusEvent,
-    Tag, Unrecognized, WikiEvent, WorkflowRunEvent,
+    Tag, Unrecognized, WikiEvent, WorkflowJobEvent, WorkflowRunEvent,
 };
 
 /// Name and actions of one event, as documentation and schema list them.
@@ -322,6 +322,17 @@ catalog! {
         Completed = "completed",
         /// It ended well, after one that did not (beside `completed`).
         Recovered = "recovered",
+    }
+    /// A job of a workflow runs.
+    WorkflowJob("workflow_job", WorkflowJobEvent<'a>) WorkflowJobAction {
+        /// It waits for a runner.
+        Queued = "queued",
+        /// It waits for something else: another job or an approval.
+        Waiting = "waiting",
+        /// It began.
+        InProgress = "in_progress",
+        /// It ended; `conclusion` says how.
+        Completed = "completed",
     }
     /// A forge's test delivery.
     Ping("ping", Ping<'a>) PingAction {

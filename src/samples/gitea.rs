@@ -240,6 +240,10 @@ const SAMPLES: &[Sample] = &[
     sample!("workflow-run-in-progress", "workflow_run", "workflow_run.in_progress", project::RUN, project::RUN_STARTED),
     sample!("workflow-run-completed", "workflow_run", "workflow_run.completed", project::RUN, project::RUN_COMPLETED),
     sample!("workflow-run-completed-of-pull-request", "workflow_run", "workflow_run.completed", project::RUN, project::RUN_COMPLETED, project::RUN_OF_PULL_REQUEST),
+    sample!("workflow-job-queued", "workflow_job", "workflow_job.queued", project::JOB),
+    sample!("workflow-job-waiting", "workflow_job", "workflow_job.waiting", project::JOB, project::JOB_WAITING),
+    sample!("workflow-job-in-progress", "workflow_job", "workflow_job.in_progress", project::JOB, project::JOB_STARTED),
+    sample!("workflow-job-completed", "workflow_job", "workflow_job.completed", project::JOB, project::JOB_STARTED, project::JOB_COMPLETED),
     sample!("ping", "push", "ping.sent", PUSH, TEST),
     sample!("unrecognized", "not_yet_known", "unrecognized.not_yet_known", UNRECOGNIZED),
 ];

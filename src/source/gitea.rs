@@ -152,6 +152,7 @@ impl Family {
             "package" => project::package(&read(payload)?),
             "status" => project::status(read(payload)?),
             "workflow_run" => workflow::run(&read(payload)?),
+            "workflow_job" => workflow::job(&read(payload)?),
             "action_run_success" | "action_run_failure" | "action_run_recover" => {
                 workflow::action_run(name, &read(payload)?)
             }

@@ -164,7 +164,9 @@ fn paint(data: &Data<'_>) -> Paint {
     match data {
         Data::Push(..) => Paint("32"),
         Data::Tag(..) | Data::Release(..) | Data::Package(..) => Paint("33"),
-        Data::Ref(..) | Data::Status(..) | Data::WorkflowRun(..) => Paint("36"),
+        Data::Ref(..) | Data::Status(..) | Data::WorkflowRun(..) | Data::WorkflowJob(..) => {
+            Paint("36")
+        }
         Data::PullRequest(..)
         | Data::Review(..)
         | Data::PullRequestComment(..)

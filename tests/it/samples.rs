@@ -171,7 +171,7 @@ fn every_event_name_of_a_kind_has_a_sample() {
              pull_request pull_request_assign pull_request_label pull_request_milestone \
              pull_request_sync pull_request_review_request pull_request_comment \
              pull_request_review_approved pull_request_review_rejected pull_request_review_comment \
-             wiki repository release package status workflow_run",
+             wiki repository release package status workflow_run workflow_job",
         ),
         (
             "forgejo",

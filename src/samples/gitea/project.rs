@@ -6,6 +6,7 @@ pub(in crate::samples) const RELEASE: &str = include_str!("release.json");
 pub(in crate::samples) const WIKI: &str = include_str!("wiki.json");
 pub(in crate::samples) const PACKAGE: &str = include_str!("package.json");
 pub(in crate::samples) const STATUS: &str = include_str!("status.json");
+pub(in crate::samples) const JOB: &str = include_str!("workflow_job.json");
 pub(in crate::samples) const RUN: &str = include_str!("workflow_run.json");
 
 pub(in crate::samples) const DELETED: &str = r#"{"action": "deleted"}"#;
@@ -68,5 +69,33 @@ pub(in crate::samples) const RUN_OF_PULL_REQUEST: &str = r#"{
                 "repo": {"id": 42, "url": "https://git.example.com/api/v1/repos/acme/Widgets", "name": "Widgets"}
             }
         }]
+    }
+}"#;
+
+/// Of Gitea before 1.26: what is zero or empty is left out, and a list can be null.
+pub(in crate::samples) const JOB_WAITING: &str = r#"{
+    "action": "waiting",
+    "workflow_job": {"status": "waiting", "labels": "@null", "steps": "@null", "runner_id": null, "runner_name": null}
+}"#;
+pub(in crate::samples) const JOB_STARTED: &str = r#"{
+    "action": "in_progress",
+    "workflow_job": {
+        "status": "in_progress", "runner_id": 5, "runner_name": "shed-2", "started_at": "2026-11-02T10:30:04Z"
+    }
+}"#;
+pub(in crate::samples) const JOB_COMPLETED: &str = r#"{
+    "action": "completed",
+    "workflow_job": {
+        "status": "completed", "conclusion": "failure", "completed_at": "2026-11-02T10:33:20Z",
+        "steps": [
+            {
+                "name": "Set up job", "number": 0, "status": "completed", "conclusion": "success",
+                "started_at": "2026-11-02T10:30:04Z", "completed_at": "2026-11-02T10:30:09Z"
+            },
+            {
+                "name": "cargo test", "number": 1, "status": "completed", "conclusion": "failure",
+                "started_at": "2026-11-02T10:30:09Z", "completed_at": "2026-11-02T10:33:20Z"
+            }
+        ]
     }
 }"#;

@@ -1,4 +1,5 @@
-//! Runs of workflows: Gitea's `workflow_run`, and Forgejo's `action_run_*`, which say less and elsewhere.
+//! Runs of workflows: Gitea's `workflow_run` and `workflow_job`, and Forgejo's `action_run_*`, which say less
+//! and elsewhere.
 
 use std::borrow::Cow;
 
@@ -6,8 +7,8 @@ use super::common::{actor, branch_name, full_ref, repository};
 use super::pull_request::sha;
 use super::wire::workflow as wire;
 use crate::event::{
-    Conclusion, Data, Reason, RefKind, RefName, RunStatus, Workflow, WorkflowRun,
-    WorkflowRunAction, WorkflowRunEvent,
+    Conclusion, Data, Reason, RefKind, RefName, RunStatus, Runner, Step, Workflow, WorkflowJob,
+    WorkflowJobAction, WorkflowJobEvent, WorkflowRun, WorkflowRunAction, WorkflowRunEvent,
 };
 use crate::source::Fact;
 use crate::wire::Text;
@@ -47,8 +48,59 @@ pub(super) fn run<'a>(hook: &wire::RunHook<'a>) -> Result<Fact<'a>, Reason> {
     })
 }
 
+/// Maps a `WorkflowJobPayload`.
+pub(super) fn job<'a>(hook: &wire::JobHook<'a>) -> Result<Fact<'a>, Reason> {
+    use WorkflowJobAction as A;
+    let (Some(sent), Some(native)) = (hook.workflow_job.as_ref(), hook.action.as_str()) else {
+        return Err(Reason::EventMismatch);
+    };
+    let (id, name) = (sent.runner_id.said(), sent.runner_name.said());
+    let job = WorkflowJob {
+        id: sent.id.said(),
+        run_id: sent.run_id.said(),
+        attempt: sent.attempt,
+        name: sent.name.said(),
+        url: sent.html_url.said(),
+        status: sent.status.as_str().map(status),
+        conclusion: sent.conclusion.as_str().map(conclusion),
+        commit: sha(&sent.head_sha),
+        branch: branch_name(&sent.head_branch),
+        labels: sent.labels.iter().filter_map(Text::said).collect(),
+        runner: (id.is_some() || name.is_some()).then_some(Runner { id, name }),
+        steps: sent.steps.iter().map(step).collect(),
+        created_at: sent.created_at.time(),
+        started_at: sent.started_at.time(),
+        completed_at: sent.completed_at.time(),
+    };
+    let (action, occurred_at) = match native {
+        "queued" => (A::Queued, job.created_at),
+        "waiting" => (A::Waiting, job.created_at),
+        "in_progress" => (A::InProgress, job.started_at),
+        "completed" => (A::Completed, job.completed_at),
+        _ => return Err(Reason::UnknownAction),
+    };
+    Ok(Fact {
+        occurred_at,
+        actor: hook.sender.as_ref().and_then(actor),
+        repository: hook.repository.as_ref().map(repository),
+        reference: reference(job.branch.as_ref()),
+        data: Data::WorkflowJob(action, Box::new(WorkflowJobEvent { job })),
+    })
+}
+
+fn step<'a>(step: &wire::Step<'a>) -> Step<'a> {
+    Step {
+        number: step.number,
+        name: step.name.said(),
+        status: step.status.as_str().map(status),
+        conclusion: step.conclusion.as_str().map(conclusion),
+        started_at: step.started_at.time(),
+        completed_at: step.completed_at.time(),
+    }
+}
+
 /// The ref of an event about what runs for a branch.
-pub(super) fn reference<'a>(branch: Option<&Cow<'a, str>>) -> Option<RefName<'a>> {
+fn reference<'a>(branch: Option<&Cow<'a, str>>) -> Option<RefName<'a>> {
     branch.map(|name| RefName { kind: RefKind::Branch, name: name.clone() })
 }
 
@@ -77,7 +129,7 @@ fn details<'a>(run: &wire::Run<'a>) -> WorkflowRun<'a> {
 }
 
 /// A status of Gitea's API (`ToActionsStatus` in `services/convert/convert.go`).
-pub(super) fn status(native: &str) -> RunStatus {
+fn status(native: &str) -> RunStatus {
     match native {
         "completed" => RunStatus::Completed,
         "in_progress" => RunStatus::InProgress,
@@ -88,7 +140,7 @@ pub(super) fn status(native: &str) -> RunStatus {
 }
 
 /// How something ended.
-pub(super) fn conclusion(native: &str) -> Conclusion {
+fn conclusion(native: &str) -> Conclusion {
     match native {
         "cancelled" => Conclusion::Cancelled,
         "failure" => Conclusion::Failure,

@@ -34,6 +34,7 @@ pub(super) fn of(event: &Event<'_>) -> Option<String> {
         Data::Package(_, data) => words(&project::package(data)),
         Data::Status(_, data) => words(&project::status(data)),
         Data::WorkflowRun(_, data) => words(&project::workflow_run(data)),
+        Data::WorkflowJob(_, data) => words(&project::workflow_job(data)),
         Data::Ping(_, ping) => words(&pinged(ping)),
         Data::Unrecognized(_, data) => {
             let native = event.delivery.event.as_deref().unwrap_or("without a name");

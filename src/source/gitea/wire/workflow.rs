@@ -142,3 +142,70 @@ pub(in crate::source::gitea) struct TriggerPayload<'a> {
     #[serde(borrow, default, rename = "ref")]
     pub(in crate::source::gitea) reference: Text<'a>,
 }
+
+/// `WorkflowJobPayload` of Gitea.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::source::gitea) struct JobHook<'a> {
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) action: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) workflow_job: Option<Job<'a>>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) repository: Option<Repository<'a>>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) sender: Option<User<'a>>,
+}
+
+/// `ActionWorkflowJob`.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::source::gitea) struct Job<'a> {
+    #[serde(default)]
+    pub(in crate::source::gitea) id: Id,
+    #[serde(default)]
+    pub(in crate::source::gitea) run_id: Id,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) html_url: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) name: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "list")]
+    pub(in crate::source::gitea) labels: Vec<Text<'a>>,
+    #[serde(default, rename = "run_attempt")]
+    pub(in crate::source::gitea) attempt: Option<u64>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) head_sha: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) head_branch: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) status: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) conclusion: Text<'a>,
+    #[serde(default)]
+    pub(in crate::source::gitea) runner_id: Id,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) runner_name: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "list")]
+    pub(in crate::source::gitea) steps: Vec<Step<'a>>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) created_at: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) started_at: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) completed_at: Text<'a>,
+}
+
+/// `ActionWorkflowStep`.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::source::gitea) struct Step<'a> {
+    #[serde(default)]
+    pub(in crate::source::gitea) number: Option<u64>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) status: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) conclusion: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) started_at: Text<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) completed_at: Text<'a>,
+}

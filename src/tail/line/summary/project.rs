@@ -3,7 +3,7 @@
 use super::{first_line, quoted, short};
 use crate::event::{
     Conclusion, PackageEvent, ReleaseEvent, RepositoryEvent, RunStatus, StatusEvent, WikiEvent,
-    WorkflowRunEvent,
+    WorkflowJobEvent, WorkflowRunEvent,
 };
 
 pub(super) fn release(data: &ReleaseEvent<'_>) -> Vec<String> {
@@ -61,6 +61,14 @@ pub(super) fn workflow_run(data: &WorkflowRunEvent<'_>) -> Vec<String> {
     words.extend(run.commit.as_ref().map(|commit| format!("at {}", short(&commit.sha))));
     words.extend(how_far(run.status.as_ref(), run.conclusion.as_ref()));
     words.extend(run.title.as_deref().and_then(first_line));
+    words
+}
+
+pub(super) fn workflow_job(data: &WorkflowJobEvent<'_>) -> Vec<String> {
+    let job = &data.job;
+    let mut words: Vec<String> = job.name.iter().map(|name| quoted(name)).collect();
+    words.extend(job.commit.as_ref().map(|commit| format!("at {}", short(&commit.sha))));
+    words.extend(how_far(job.status.as_ref(), job.conclusion.as_ref()));
     words
 }
 
