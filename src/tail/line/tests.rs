@@ -149,6 +149,100 @@ fn a_pull_request_shows_number_title_branches_and_marks() {
     );
 }
 
+/// An event as it stands in a stream.
+fn read(event: &str, action: &str, data: &str) -> Event<'static> {
+    let body = format!(
+        r#"{{"version":1,"id":"gitea:1","source":"gitea","forge":"gitea","event":"{event}","action":"{action}",
+        "received_at":"2026-11-22T09:30:00Z","data":{data},
+        "delivery":{{"id":"1","digest":"blake3=00","authenticated":true,"attempt":1}},
+        "repository":{{"owner":"Acme","name":"Widgets"}},"actor":{{"login":"alice","kind":"user"}}}}"#
+    );
+    Event::from_json(body.as_bytes()).unwrap()
+}
+
+#[test]
+fn every_other_event_shows_what_one_wants_to_know_of_it() {
+    let pull = r#""pull_request":{"number":7,"title":"T","merged":false,"head":{},"base":{},"labels":[],"assignees":[],"reviewers":[]}"#;
+    let issue = r#""issue":{"number":7,"title":"T","labels":[{"name":"bug"}],"assignees":[{"login":"bo","kind":"user"}]}"#;
+    let sha = |name: &str| format!(r#""{name}":{{"sha":"{SHA_1}"}}"#);
+    let cases = [
+        (
+            "review",
+            "approved",
+            format!(r#"{pull},"review":{{"body":"Good\nIndeed"}}"#),
+            "#7 by alice \"T\" \"Good\"",
+        ),
+        (
+            "pull_request_comment",
+            "created",
+            format!(r#"{pull},"comment":{{"body":"Why?","path":"a.rs","line":3}}"#),
+            "#7 by alice \"T\" a.rs:3 \"Why?\"",
+        ),
+        ("issue_comment", "edited", format!(r#"{issue},"comment":{{}}"#), "#7 by alice \"T\""),
+        (
+            "commit_comment",
+            "created",
+            format!(r#"{},"comment":{{"body":"Hm"}}"#, sha("commit")),
+            "by alice at 1a2b3c4 \"Hm\"",
+        ),
+        ("issue", "assigned", issue.to_owned(), "#7 by alice \"T\" [bo]"),
+        ("issue", "labels_updated", issue.to_owned(), "#7 by alice \"T\" [bug]"),
+        ("issue", "closed", format!("{issue},{}", sha("closing_commit")), "\"T\" by 1a2b3c4"),
+        (
+            "release",
+            "published",
+            r#""release":{"name":"One","prerelease":true,"assets":[{}]}"#.to_owned(),
+            "by alice \"One\" (prerelease) 1 file",
+        ),
+        ("repository", "forked", r#""fork":{"full_name":"bo/w"}"#.to_owned(), "by alice as bo/w"),
+        (
+            "repository",
+            "renamed",
+            r#""changes":{"name":{"from":"old"}}"#.to_owned(),
+            "by alice was old",
+        ),
+        (
+            "wiki",
+            "edited",
+            r#""page":{"name":"Home"},"message":"Typo""#.to_owned(),
+            "by alice Home \"Typo\"",
+        ),
+        (
+            "package",
+            "created",
+            r#""package":{"kind":"cargo","name":"w","version":"1"}"#.to_owned(),
+            "by alice cargo w 1",
+        ),
+        (
+            "status",
+            "failure",
+            format!(
+                r#""status":{{"context":"ci","description":"2 failed"}},"commit":{{"id":"{SHA_1}"}}"#
+            ),
+            "by alice ci at 1a2b3c4 \"2 failed\"",
+        ),
+        (
+            "workflow_run",
+            "completed",
+            format!(
+                r#""run":{{"conclusion":"failure",{}}},"workflow":{{"id":"t.yml"}}"#,
+                sha("commit")
+            ),
+            "by alice t.yml at 1a2b3c4 (failure)",
+        ),
+        (
+            "workflow_job",
+            "queued",
+            r#""job":{"name":"test","status":"parked"}"#.to_owned(),
+            "by alice \"test\" (parked)",
+        ),
+    ];
+    for (event, action, data, expected) in cases {
+        let line = line(&read(event, action, &format!("{{{data}}}")));
+        assert!(line.ends_with(expected), "{event}.{action}: {line}");
+    }
+}
+
 #[test]
 fn an_unrecognized_event_shows_its_name_and_the_reason() {
     let line = line(&unrecognized("schedule", "unknown_event"));
