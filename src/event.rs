@@ -29,7 +29,9 @@ pub use catalog::{
     WorkflowJobAction, WorkflowRunAction,
 };
 pub use comment::{Comment, CommitCommentEvent, IssueCommentEvent, PullRequestCommentEvent};
-pub use common::{Actor, ActorKind, Delivery, Person, RefKind, RefName, Repository};
+pub use common::{
+    Actor, ActorKind, Delivery, Id, Number, ObjectHash, Person, RefKind, RefName, Repository,
+};
 pub use issue::{Issue, IssueEvent, IssueState};
 pub use json::{InvalidEvent, Raw, Unwritable};
 pub use package::{Package, PackageEvent};
@@ -100,7 +102,7 @@ impl Event<'_> {
 
     /// The number of the issue or pull request that the event is about, if it is about one.
     #[must_use]
-    pub fn number(&self) -> Option<u64> {
+    pub fn number(&self) -> Option<Number> {
         match &self.data {
             Data::PullRequest(_, data) => Some(data.pull_request.number),
             Data::Review(_, data) => Some(data.pull_request.number),

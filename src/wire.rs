@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use crate::event::Time;
+use crate::event::{self, ObjectHash, Time};
 use crate::json::read::VERBATIM;
 
 /// A text of a payload, or nothing.
@@ -37,8 +37,8 @@ impl<'a> Text<'a> {
     }
 
     /// The hash that the text is, unless it consists of zeros.
-    pub(crate) fn said_hash(&self) -> Option<Cow<'a, str>> {
-        self.said().filter(|hash| !is_zero_hash(hash))
+    pub(crate) fn said_hash(&self) -> Option<ObjectHash<'a>> {
+        self.said().filter(|hash| !is_zero_hash(hash)).map(ObjectHash)
     }
 }
 
@@ -79,8 +79,8 @@ pub(crate) struct Id(Option<Box<str>>);
 
 impl Id {
     /// The id as a text, if there is one.
-    pub(crate) fn said(&self) -> Option<Cow<'static, str>> {
-        self.0.as_deref().map(|id| Cow::Owned(id.to_owned()))
+    pub(crate) fn said(&self) -> Option<event::Id<'static>> {
+        self.0.as_deref().map(|id| event::Id(Cow::Owned(id.to_owned())))
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Asset, Changes, Issue, PullRequest, Sha, Time};
+use super::{Actor, Asset, Changes, Id, Issue, PullRequest, Sha, Time};
 
 /// The facts of an `issue_comment` event.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -51,7 +51,7 @@ pub struct CommitCommentEvent<'a> {
 pub struct Comment<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Its text, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Cow<'a, str>>,
@@ -72,7 +72,7 @@ pub struct Comment<'a> {
     pub old_line: Option<u64>,
     /// Id of the comment that it answers (Bitbucket).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent_id: Option<Cow<'a, str>>,
+    pub parent_id: Option<Id<'a>>,
     /// Whether its thread is resolved, where the forge says it (Bitbucket).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<bool>,

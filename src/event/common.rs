@@ -4,6 +4,61 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+macro_rules! text_of_its_own {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(transparent)]
+        pub struct $name<'a>(pub Cow<'a, str>);
+
+        impl std::ops::Deref for $name<'_> {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<'a> From<&'a str> for $name<'a> {
+            fn from(text: &'a str) -> Self {
+                Self(Cow::Borrowed(text))
+            }
+        }
+    };
+}
+
+text_of_its_own! {
+    /// A forge's id of something: a number or a UUID, as a text. It says nothing without the source, and
+    /// two things of different types can have the same.
+    Id
+}
+text_of_its_own! {
+    /// A hash of a commit or of an annotated tag: 40 (SHA-1) or 64 (SHA-256) hex digits, fewer only where
+    /// something beside it says that it is abbreviated.
+    ObjectHash
+}
+
+/// Number of an issue or pull request within its repository, as people write it after `#`.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct Number(pub u64);
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
 /// The delivery that an event came in.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Delivery<'a> {
@@ -32,7 +87,7 @@ pub struct Delivery<'a> {
 pub struct Actor<'a> {
     /// The forge's id, stable over renames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Name of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Cow<'a, str>>,
@@ -80,7 +135,7 @@ pub struct Person<'a> {
 pub struct Repository<'a> {
     /// The forge's id, stable over renames and transfers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Owner: user, organisation, workspace or project key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Cow<'a, str>>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Asset, Changes, Comment, Label, Milestone, Sha, Time};
+use super::{Actor, Asset, Changes, Comment, Id, Label, Milestone, Number, Sha, Time};
 
 /// The facts of an `issue` event.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -29,9 +29,9 @@ pub struct IssueEvent<'a> {
 pub struct Issue<'a> {
     /// The forge's id; unlike `number` unique over repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Number within the repository.
-    pub number: u64,
+    pub number: Number,
     /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Cow<'a, str>>,

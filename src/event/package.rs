@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Time};
+use super::{Actor, Id, Time};
 
 /// The facts of a `package` event. The event's repository is the one that it is linked to; without one only the owner is known.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -20,7 +20,7 @@ pub struct PackageEvent<'a> {
 pub struct Package<'a> {
     /// The forge's id of this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Kind of registry, for example `container` or `cargo`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Cow<'a, str>>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Repository, Time};
+use super::{Actor, Id, Number, ObjectHash, Repository, Time};
 
 /// The facts of a `pull_request` event.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -16,10 +16,10 @@ pub struct PullRequestEvent<'a> {
     pub changes: Option<Changes<'a>>,
     /// Head commit before a synchronization, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Cow<'a, str>>,
+    pub before: Option<ObjectHash<'a>>,
     /// Head commit after a synchronization, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Cow<'a, str>>,
+    pub after: Option<ObjectHash<'a>>,
     /// Who was asked for a review, or is no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_reviewer: Option<Actor<'a>>,
@@ -33,9 +33,9 @@ pub struct PullRequestEvent<'a> {
 pub struct PullRequest<'a> {
     /// The forge's id; unlike `number` unique over repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Number within the target repository.
-    pub number: u64,
+    pub number: Number,
     /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Cow<'a, str>>,
@@ -119,7 +119,7 @@ pub struct Branch<'a> {
     pub reference: Option<Cow<'a, str>>,
     /// Commit that it points to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha: Option<Cow<'a, str>>,
+    pub sha: Option<ObjectHash<'a>>,
     /// Whether `sha` is shortened: compare it as a prefix.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abbreviated: bool,
@@ -136,7 +136,7 @@ pub struct Branch<'a> {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Sha<'a> {
     /// Hex digits.
-    pub sha: Cow<'a, str>,
+    pub sha: ObjectHash<'a>,
     /// Whether `sha` is shortened: compare it as a prefix.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abbreviated: bool,
@@ -147,7 +147,7 @@ pub struct Sha<'a> {
 pub struct Label<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Name.
     pub name: Cow<'a, str>,
     /// Six hex digits, without `#`.
@@ -160,7 +160,7 @@ pub struct Label<'a> {
 pub struct Milestone<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Cow<'a, str>>,

@@ -4,17 +4,17 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Person, Time};
+use super::{Actor, ObjectHash, Person, Time};
 
 /// The facts of a `push`: what happened to a branch.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Push<'a> {
     /// Commit that the branch pointed to; absent for a new branch, or where the forge does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Cow<'a, str>>,
+    pub before: Option<ObjectHash<'a>>,
     /// Commit that the branch points to; absent for a deleted branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Cow<'a, str>>,
+    pub after: Option<ObjectHash<'a>>,
     /// Whether history was rewritten, where the forge says it (Gitea, Forgejo and Gogs do not).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<bool>,
@@ -42,7 +42,7 @@ pub struct Push<'a> {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Commit<'a> {
     /// Hash: 40 or 64 hex digits.
-    pub id: Cow<'a, str>,
+    pub id: ObjectHash<'a>,
     /// Message, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Cow<'a, str>>,
@@ -74,13 +74,13 @@ pub struct Commit<'a> {
 pub struct Tag<'a> {
     /// What the tag pointed to, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Cow<'a, str>>,
+    pub before: Option<ObjectHash<'a>>,
     /// What the tag points to: a commit, or the object of an annotated tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Cow<'a, str>>,
+    pub after: Option<ObjectHash<'a>>,
     /// The commit that the tag leads to, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<Cow<'a, str>>,
+    pub commit: Option<ObjectHash<'a>>,
     /// That commit's details, where the forge sends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_commit: Option<Commit<'a>>,
@@ -94,10 +94,10 @@ pub struct Tag<'a> {
 pub struct RefNotice<'a> {
     /// What the ref pointed to before it was deleted, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Cow<'a, str>>,
+    pub before: Option<ObjectHash<'a>>,
     /// What the new ref points to, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Cow<'a, str>>,
+    pub after: Option<ObjectHash<'a>>,
 }
 
 /// The facts of a `ping`.
@@ -108,7 +108,7 @@ pub struct Ping<'a> {
     pub reference: Option<Cow<'a, str>>,
     /// The commit that the test delivery names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<Cow<'a, str>>,
+    pub commit: Option<ObjectHash<'a>>,
 }
 
 /// The facts of an `unrecognized`: why it is none of the others.

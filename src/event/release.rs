@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Time};
+use super::{Actor, Id, Time};
 
 /// The facts of a `release` event.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -20,7 +20,7 @@ pub struct ReleaseEvent<'a> {
 pub struct Release<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Its tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<Cow<'a, str>>,
@@ -67,7 +67,7 @@ pub struct Release<'a> {
 pub struct Asset<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// File name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Cow<'a, str>>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, PullRequest, Sha, Time};
+use super::{Actor, Id, PullRequest, Sha, Time};
 
 /// The facts of a `review` event.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -25,7 +25,7 @@ pub struct ReviewEvent<'a> {
 pub struct Review<'a> {
     /// The forge's id (no forge of the Gitea family sends one).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Its text. Comments on lines of code are not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Cow<'a, str>>,

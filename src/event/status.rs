@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Commit, Time};
+use super::{Commit, Id, Time};
 
 /// The facts of a `status` event. The state is the event's action.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -22,7 +22,7 @@ pub struct StatusEvent<'a> {
 pub struct Status<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// What it is about: a commit has one status of each context. Gitea's `context`, Bitbucket's `key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Cow<'a, str>>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Repository, Sha, Time};
+use super::{Actor, Id, Number, Repository, Sha, Time};
 
 /// The facts of a `workflow_run` event.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -44,7 +44,7 @@ pub struct Workflow<'a> {
 pub struct WorkflowRun<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Number within the repository or workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
@@ -80,7 +80,7 @@ pub struct WorkflowRun<'a> {
     pub head_repository: Option<Repository<'a>>,
     /// Numbers of the pull requests that it belongs to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pull_requests: Vec<u64>,
+    pub pull_requests: Vec<Number>,
     /// Who started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor<'a>>,
@@ -145,10 +145,10 @@ pub struct WorkflowJobEvent<'a> {
 pub struct WorkflowJob<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Id of the run that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run_id: Option<Cow<'a, str>>,
+    pub run_id: Option<Id<'a>>,
     /// Which attempt it is, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u64>,
@@ -196,7 +196,7 @@ pub struct WorkflowJob<'a> {
 pub struct Runner<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Id<'a>>,
     /// Name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Cow<'a, str>>,

@@ -130,7 +130,7 @@ fn from_issue<'a>(number: u64, issue: &wire::Issue<'a>) -> PullRequest<'a> {
     let mark = issue.pull_request.as_ref();
     PullRequest {
         id: None,
-        number,
+        number: details.number,
         title: details.title,
         body: details.body,
         url: mark.and_then(|mark| mark.html_url.said()).or(details.url),

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::wire;
-use crate::event::{Actor, ActorKind, Asset, Commit, Person, RefKind, RefName, Repository};
+use crate::event::{
+    Actor, ActorKind, Asset, Commit, ObjectHash, Person, RefKind, RefName, Repository,
+};
 use crate::wire::Text;
 
 /// Gitea's accounts that are nobody's: `models/user/user_system.go`.
@@ -63,7 +65,7 @@ fn person(person: wire::Person<'_>) -> Option<Person<'_>> {
 /// A commit, if it has a hash.
 pub(super) fn commit(commit: wire::Commit<'_>) -> Option<Commit<'_>> {
     Some(Commit {
-        id: commit.id.into_said()?,
+        id: ObjectHash(commit.id.into_said()?),
         message: commit.message.into_said(),
         url: commit.url.into_said(),
         author: commit.author.and_then(person),

@@ -3,7 +3,7 @@
 use super::common::{actor, actors, asset, repository};
 use super::pull_request::{changes, label, milestone, sha};
 use super::wire::issue as wire;
-use crate::event::{Data, Issue, IssueAction, IssueEvent, IssueState, Reason, Time};
+use crate::event::{Data, Issue, IssueAction, IssueEvent, IssueState, Number, Reason, Time};
 use crate::source::Fact;
 
 /// Which actions a hook's name stands for.
@@ -100,7 +100,7 @@ pub(super) fn details<'a>(number: u64, issue: &wire::Issue<'a>) -> Issue<'a> {
     }
     Issue {
         id: issue.id.said(),
-        number,
+        number: Number(number),
         title: issue.title.said(),
         body: issue.body.said(),
         url: issue.html_url.said(),

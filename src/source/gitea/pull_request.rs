@@ -3,7 +3,7 @@
 use super::common::{actor, actors, branch_name, repository};
 use super::wire;
 use crate::event::{
-    Branch, Change, Changes, Data, Label, Milestone, PullRequest, PullRequestAction,
+    Branch, Change, Changes, Data, Label, Milestone, Number, PullRequest, PullRequestAction,
     PullRequestEvent, PullRequestState, Reason, RefKind, RefName, Sha, Time,
 };
 use crate::source::Fact;
@@ -140,7 +140,7 @@ pub(super) fn details<'a>(number: u64, pull: &wire::PullRequest<'a>) -> PullRequ
     let (head, base) = sides(pull);
     PullRequest {
         id: pull.id.said(),
-        number,
+        number: Number(number),
         title: pull.title.said(),
         body: pull.body.said(),
         url: pull.html_url.said(),

@@ -7,8 +7,9 @@ use super::common::{actor, branch_name, full_ref, repository};
 use super::pull_request::sha;
 use super::wire::workflow as wire;
 use crate::event::{
-    Conclusion, Data, Reason, RefKind, RefName, RunStatus, Runner, Step, Workflow, WorkflowJob,
-    WorkflowJobAction, WorkflowJobEvent, WorkflowRun, WorkflowRunAction, WorkflowRunEvent,
+    Conclusion, Data, Number, Reason, RefKind, RefName, RunStatus, Runner, Step, Workflow,
+    WorkflowJob, WorkflowJobAction, WorkflowJobEvent, WorkflowRun, WorkflowRunAction,
+    WorkflowRunEvent,
 };
 use crate::source::Fact;
 use crate::wire::Text;
@@ -120,7 +121,12 @@ fn details<'a>(run: &wire::Run<'a>) -> WorkflowRun<'a> {
         branch: branch_name(&run.head_branch),
         fork: (head.is_some() && own.is_some()).then(|| head != own),
         head_repository: run.head_repository.as_ref().map(repository),
-        pull_requests: run.pull_requests.iter().filter_map(|pull| pull.number).collect(),
+        pull_requests: run
+            .pull_requests
+            .iter()
+            .filter_map(|pull| pull.number)
+            .map(Number)
+            .collect(),
         actor: run.trigger_actor.as_ref().or(run.actor.as_ref()).and_then(actor),
         created_at: None,
         started_at: run.started_at.time(),

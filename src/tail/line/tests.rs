@@ -68,7 +68,7 @@ fn pull(title: &str, head: &str) -> Event<'static> {
     };
     let pull_request = PullRequest {
         id: None,
-        number: 42,
+        number: crate::event::Number(42),
         title: Some(title.to_owned().into()),
         body: None,
         url: None,
