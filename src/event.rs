@@ -17,6 +17,8 @@ mod push;
 mod release;
 mod repository;
 mod review;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod status;
 mod time;
 mod wiki;
@@ -52,6 +54,9 @@ pub use workflow::{
 
 /// The version of the message contract that this library writes.
 pub const VERSION: u32 = 1;
+
+/// What identifies the JSON Schema of that version: `ce-dataschema` of every message says it.
+pub const SCHEMA_ID: &str = "urn:forgewire:event:1";
 
 /// The action of an `unrecognized` event whose delivery named no event.
 pub const NO_NAME: &str = "-";

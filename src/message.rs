@@ -8,7 +8,7 @@ mod headers;
 use bytes::Bytes;
 
 pub use self::headers::Headers;
-use crate::event::{Event, NO_NAME, Unwritable};
+use crate::event::{Event, NO_NAME, SCHEMA_ID, Unwritable};
 use crate::subject::{Address, Subject};
 use crate::trace::TraceContext;
 
@@ -81,7 +81,7 @@ fn headers(event: &Event<'_>, trace: TraceContext) -> Headers {
     let time = event.occurred_at.unwrap_or(event.received_at);
     headers.put_display("ce-time", time);
     headers.put("ce-datacontenttype", &["application/json"]);
-    headers.put("ce-dataschema", &["urn:forgewire:event:1"]);
+    headers.put("ce-dataschema", &[SCHEMA_ID]);
     headers.put_display("traceparent", trace);
     headers.put("Forgewire-Delivery", &[&event.delivery.id]);
     headers.put("Forgewire-Digest", &[&event.delivery.digest]);

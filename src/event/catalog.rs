@@ -17,22 +17,39 @@ use super::{
 pub struct EventSpec {
     /// The event's name in subjects and bodies.
     pub name: &'static str,
+    /// What it says: the comment at its row of the table.
+    pub doc: &'static str,
     /// Its actions; empty for `unrecognized`, whose action is the forge's own event name.
     pub actions: &'static [&'static str],
+    /// What each of them says: the comments at them, in the same order.
+    pub action_docs: &'static [&'static str],
+}
+
+impl EventSpec {
+    /// The event of that name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<&'static Self> {
+        Data::EVENTS.iter().find(|spec| spec.name == name)
+    }
+
+    /// Its actions with what they say.
+    pub fn documented_actions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.actions.iter().copied().zip(self.action_docs.iter().copied())
+    }
 }
 
 macro_rules! catalog {
     ($(
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])*
         $event:ident($name:literal, $data:ty) $actions:ident {
-            $( $(#[$action_doc:meta])* $action:ident = $action_name:literal, )*
+            $( $(#[doc = $action_doc:literal])* $action:ident = $action_name:literal, )*
         }
     )*) => {
         $(
             #[doc = concat!("What can happen to a `", $name, "`.")]
             #[derive(Clone, Debug, Eq, Hash, PartialEq)]
             pub enum $actions {
-                $( $(#[$action_doc])* $action, )*
+                $( $(#[doc = $action_doc])* $action, )*
                 /// An action that this version of the library does not know.
                 Other(Box<str>),
             }
@@ -40,6 +57,7 @@ macro_rules! catalog {
             impl $actions {
                 /// Every action known to this version.
                 pub const NAMES: &'static [&'static str] = &[$($action_name),*];
+                const DOCS: &'static [&'static str] = &[$(concat!($($action_doc),*).trim_ascii()),*];
 
                 /// The action of that name.
                 #[must_use]
@@ -65,7 +83,7 @@ macro_rules! catalog {
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         pub enum Data<'a> {
-            $( $(#[$doc])* $event($actions, Box<$data>), )*
+            $( $(#[doc = $doc])* $event($actions, Box<$data>), )*
             /// An event that this version of the library does not know.
             Other {
                 /// Its name.
@@ -80,8 +98,22 @@ macro_rules! catalog {
         impl<'a> Data<'a> {
             /// Every event known to this version, in the order of the contract.
             pub const EVENTS: &'static [EventSpec] = &[
-                $( EventSpec { name: $name, actions: $actions::NAMES }, )*
+                $( EventSpec {
+                    name: $name,
+                    doc: concat!($($doc),*).trim_ascii(),
+                    actions: $actions::NAMES,
+                    action_docs: $actions::DOCS,
+                }, )*
             ];
+
+            /// The schema of the facts of the event of that name.
+            #[cfg(feature = "schema")]
+            pub(super) fn schema(event: &str, generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
+                match event {
+                    $( $name => Some(generator.subschema_for::<$data>()), )*
+                    _ => None,
+                }
+            }
 
             /// The event's name.
             #[must_use]

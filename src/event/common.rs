@@ -61,6 +61,7 @@ impl std::fmt::Display for Number {
 
 /// The delivery that an event came in.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delivery<'a> {
     /// The forge's own id of the delivery, or `blake3-…` where it gave no usable one.
     pub id: Cow<'a, str>,
@@ -84,6 +85,7 @@ pub struct Delivery<'a> {
 
 /// Somebody with an account at the forge.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Actor<'a> {
     /// The forge's id, stable over renames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,6 +105,7 @@ pub struct Actor<'a> {
 
 /// Kinds of account.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
     /// The forge itself or an automation.
@@ -118,6 +121,7 @@ pub enum ActorKind {
 
 /// Somebody as a commit names them: not checked by the forge.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Person<'a> {
     /// Name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,6 +136,7 @@ pub struct Person<'a> {
 
 /// A repository.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Repository<'a> {
     /// The forge's id, stable over renames and transfers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,6 +172,7 @@ pub struct Repository<'a> {
 
 /// A branch or tag.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefName<'a> {
     /// Branch or tag.
     pub kind: RefKind,
@@ -176,6 +182,7 @@ pub struct RefName<'a> {
 
 /// Kinds of ref.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefKind {
     /// `refs/heads/…`

@@ -36,23 +36,36 @@ pub enum InvalidEvent {
     Version(u32),
 }
 
-/// Everything that stands before `data`.
+/// Everything that stands before `data`. The comments are what the schema says of each.
 #[derive(Serialize)]
-struct Head<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Head<'a> {
+    /// The version of the contract that this body follows.
     version: u32,
+    /// `<source>:<delivery>` for the first event of a delivery, then `…:2`, `…:3`. A repeat has the same.
     id: &'a str,
+    /// Configured name of the webhook endpoint that took the delivery: the trust domain.
     source: &'a str,
+    /// Kind of forge, for example `gitea`.
     forge: &'a str,
+    /// What happened, as a noun. A later version may know more of them.
     event: &'a str,
+    /// What happened to it, as a verb in the past tense. A later version may know more of them.
     action: &'a str,
+    /// The forge's time of this event; absent where it said none (as most pushes).
     #[serde(skip_serializing_if = "Option::is_none")]
     occurred_at: Option<Time>,
+    /// When forgewire had read the delivery.
     received_at: Time,
+    /// The delivery that this event came in.
     delivery: &'a Delivery<'a>,
+    /// Who did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<&'a Actor<'a>>,
+    /// The repository it happened in; of a pull request the target.
     #[serde(skip_serializing_if = "Option::is_none")]
     repository: Option<&'a Repository<'a>>,
+    /// The branch or tag that the event is about; of a pull request the target branch.
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     reference: Option<&'a RefName<'a>>,
 }

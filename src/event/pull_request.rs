@@ -8,6 +8,7 @@ use super::{Actor, Id, Number, ObjectHash, Repository, Time};
 
 /// The facts of a `pull_request` event.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PullRequestEvent<'a> {
     /// The pull request, as it is after the event.
     pub pull_request: PullRequest<'a>,
@@ -30,6 +31,7 @@ pub struct PullRequestEvent<'a> {
 
 /// A pull request.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PullRequest<'a> {
     /// The forge's id; unlike `number` unique over repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +102,7 @@ pub struct PullRequest<'a> {
 
 /// Open or closed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PullRequestState {
     /// Closed, merged or not.
@@ -113,6 +116,7 @@ pub enum PullRequestState {
 
 /// One side of a pull request.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Branch<'a> {
     /// Short name of the branch; absent where it is gone.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
@@ -134,6 +138,7 @@ pub struct Branch<'a> {
 
 /// A commit by its hash.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sha<'a> {
     /// Hex digits.
     pub sha: ObjectHash<'a>,
@@ -144,6 +149,7 @@ pub struct Sha<'a> {
 
 /// A label.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Label<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,6 +163,7 @@ pub struct Label<'a> {
 
 /// A milestone.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Milestone<'a> {
     /// The forge's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,6 +178,7 @@ pub struct Milestone<'a> {
 
 /// What an edit changed: what each changed field was before.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Changes<'a> {
     /// The title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,6 +205,7 @@ pub struct Changes<'a> {
 
 /// One changed field.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change<'a> {
     /// What it was before; absent where it was empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ use super::{Actor, ObjectHash, Person, Time};
 
 /// The facts of a `push`: what happened to a branch.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Push<'a> {
     /// Commit that the branch pointed to; absent for a new branch, or where the forge does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,6 +41,7 @@ pub struct Push<'a> {
 
 /// A commit.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Commit<'a> {
     /// Hash: 40 or 64 hex digits.
     pub id: ObjectHash<'a>,
@@ -71,6 +73,7 @@ pub struct Commit<'a> {
 
 /// The facts of a `tag`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tag<'a> {
     /// What the tag pointed to, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +94,7 @@ pub struct Tag<'a> {
 
 /// The facts of a `ref`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefNotice<'a> {
     /// What the ref pointed to before it was deleted, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +106,7 @@ pub struct RefNotice<'a> {
 
 /// The facts of a `ping`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ping<'a> {
     /// The ref that the test delivery names, in full or short as sent.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
@@ -113,6 +118,7 @@ pub struct Ping<'a> {
 
 /// The facts of an `unrecognized`: why it is none of the others.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unrecognized {
     /// Why.
     pub reason: Reason,
@@ -120,6 +126,7 @@ pub struct Unrecognized {
 
 /// Why an authenticated delivery became `unrecognized`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The header's event name contradicts the signed body.
