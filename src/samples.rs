@@ -8,7 +8,13 @@ mod forgejo;
 mod gitea;
 mod gogs;
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use hmac::digest::InvalidLength;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Map, Value};
+use sha2::Sha256;
 
 use crate::source::Kind;
 
@@ -23,6 +29,8 @@ pub struct Sender {
     pub headers: &'static [(&'static str, HeaderPart)],
     /// What it can send, in the order of documentation.
     pub samples: &'static [Sample],
+    /// Exact name of a hook, and what a webhook must be subscribed to for it, as the forge's API names it.
+    pub subscriptions: &'static [(&'static str, &'static str)],
     parts: &'static [&'static str],
 }
 
@@ -39,6 +47,38 @@ pub enum HeaderPart {
     EventType,
     /// The HMAC-SHA256 of the signed bytes in hex, with this before it.
     Signature(&'static str),
+}
+
+/// What the headers of one delivery say.
+#[derive(Debug)]
+pub(crate) struct Said<'a> {
+    pub(crate) delivery: &'a str,
+    pub(crate) event: &'a str,
+    pub(crate) event_type: Option<&'a str>,
+    pub(crate) signature: &'a str,
+}
+
+impl HeaderPart {
+    /// The header's value; none where there is nothing to say.
+    pub(crate) fn value<'a>(self, said: &Said<'a>) -> Option<Cow<'a, str>> {
+        Some(match self {
+            Self::Fixed(text) => text.into(),
+            Self::Delivery => said.delivery.into(),
+            Self::Event => said.event.into(),
+            Self::EventType => said.event_type?.into(),
+            Self::Signature(prefix) => format!("{prefix}{}", said.signature).into(),
+        })
+    }
+}
+
+/// HMAC-SHA256 in lower-case hex.
+pub(crate) fn signature(secret: &[u8], signed: &[u8]) -> Result<String, InvalidLength> {
+    let mac = Hmac::<Sha256>::new_from_slice(secret)?.chain_update(signed).finalize();
+    Ok(mac.into_bytes().iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
 }
 
 /// One delivery that a forge can make.
@@ -69,6 +109,17 @@ impl Sender {
     #[must_use]
     pub fn sample(&self, name: &str) -> Option<&'static Sample> {
         self.samples.iter().find(|sample| sample.name == name)
+    }
+
+    /// What a webhook must be subscribed to for this sample to be sent, as the forge's API names it; `None`
+    /// for a hook that no forge has.
+    #[must_use]
+    pub fn subscription(&self, sample: &Sample) -> Option<&'static str> {
+        let hook = sample.event_type.unwrap_or(sample.event);
+        self.subscriptions
+            .iter()
+            .find(|(name, _)| *name == hook)
+            .map(|(_, subscription)| *subscription)
     }
 
     /// The payload of a sample of this kind, indented as forges send it.
@@ -140,6 +191,29 @@ mod tests {
         let mut document = json!({"a": "b", "c": {"d": "e", "f": "g"}, "h": [1]});
         merge(&mut document, json!({"a": "z", "c": {"f": null, "i": {"j": null}}, "h": [2, null]}));
         assert_eq!(document, json!({"a": "z", "c": {"d": "e", "i": {}}, "h": [2, null]}));
+    }
+
+    #[test]
+    fn the_signature_is_that_of_rfc_4231() {
+        assert_eq!(
+            signature(b"Jefe", b"what do ya want for nothing?").unwrap(),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+    }
+
+    #[test]
+    fn every_hook_that_a_sample_names_has_a_subscription() {
+        for sender in Sender::ALL {
+            let known = |sample: &&Sample| !sample.makes.starts_with("unrecognized.");
+            for sample in sender.samples.iter().filter(known) {
+                assert!(
+                    sender.subscription(sample).is_some(),
+                    "{} {}: add its hook to the subscriptions of the sender",
+                    sender.kind,
+                    sample.name
+                );
+            }
+        }
     }
 
     #[test]

@@ -33,8 +33,39 @@ pub(super) static SENDER: Sender = Sender {
         ("x-github-event-type", EventType),
     ],
     samples: SAMPLES,
+    subscriptions: SUBSCRIPTIONS,
     parts: &[PARTS, include_str!("forgejo/parts.json")],
 };
+
+/// As Gitea, and the runs of actions, which have names of their own; status and workflows are not sent.
+const SUBSCRIPTIONS: &[(&str, &str)] = &[
+    ("action_run_failure", "action_run_failure"),
+    ("action_run_recover", "action_run_recover"),
+    ("action_run_success", "action_run_success"),
+    ("create", "create"),
+    ("delete", "delete"),
+    ("fork", "fork"),
+    ("issue_assign", "issue_assign"),
+    ("issue_comment", "issue_comment"),
+    ("issue_label", "issue_label"),
+    ("issue_milestone", "issue_milestone"),
+    ("issues", "issues_only"),
+    ("package", "package"),
+    ("pull_request", "pull_request_only"),
+    ("pull_request_assign", "pull_request_assign"),
+    ("pull_request_comment", "pull_request_comment"),
+    ("pull_request_label", "pull_request_label"),
+    ("pull_request_milestone", "pull_request_milestone"),
+    ("pull_request_review_approved", "pull_request_review"),
+    ("pull_request_review_comment", "pull_request_review"),
+    ("pull_request_review_rejected", "pull_request_review"),
+    ("pull_request_review_request", "pull_request_review_request"),
+    ("pull_request_sync", "pull_request_sync"),
+    ("push", "push"),
+    ("release", "release"),
+    ("repository", "repository"),
+    ("wiki", "wiki"),
+];
 
 const FLOW: &str = include_str!("forgejo/pull_request.json");
 /// Repository and actor stand in the run.

@@ -34,8 +34,40 @@ pub(super) static SENDER: Sender = Sender {
         ("x-github-hook-installation-target-type", Fixed("repository")),
     ],
     samples: SAMPLES,
+    subscriptions: SUBSCRIPTIONS,
     parts: &[PARTS],
 };
+
+/// Names that the API takes (`updateHookEvents` in `routers/api/v1/utils/hook.go`) by those that a delivery
+/// bears (`modules/webhook/type.go`). A name that stands for a group is not here.
+const SUBSCRIPTIONS: &[(&str, &str)] = &[
+    ("create", "create"),
+    ("delete", "delete"),
+    ("fork", "fork"),
+    ("issue_assign", "issue_assign"),
+    ("issue_comment", "issue_comment"),
+    ("issue_label", "issue_label"),
+    ("issue_milestone", "issue_milestone"),
+    ("issues", "issues_only"),
+    ("package", "package"),
+    ("pull_request", "pull_request_only"),
+    ("pull_request_assign", "pull_request_assign"),
+    ("pull_request_comment", "pull_request_comment"),
+    ("pull_request_label", "pull_request_label"),
+    ("pull_request_milestone", "pull_request_milestone"),
+    ("pull_request_review_approved", "pull_request_review"),
+    ("pull_request_review_comment", "pull_request_review"),
+    ("pull_request_review_rejected", "pull_request_review"),
+    ("pull_request_review_request", "pull_request_review_request"),
+    ("pull_request_sync", "pull_request_sync"),
+    ("push", "push"),
+    ("release", "release"),
+    ("repository", "repository"),
+    ("status", "status"),
+    ("wiki", "wiki"),
+    ("workflow_job", "workflow_job"),
+    ("workflow_run", "workflow_run"),
+];
 
 /// A row: name, exact name of the hook, event made, layers of the payload.
 macro_rules! sample {

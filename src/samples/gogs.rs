@@ -20,6 +20,17 @@ pub(super) static SENDER: Sender = Sender {
         ("x-gogs-event", Event),
     ],
     samples: SAMPLES,
+    // Events and subscriptions have the same names: `HookEvents` in `internal/database/webhook.go`.
+    subscriptions: &[
+        ("create", "create"),
+        ("delete", "delete"),
+        ("fork", "fork"),
+        ("issue_comment", "issue_comment"),
+        ("issues", "issues"),
+        ("pull_request", "pull_request"),
+        ("push", "push"),
+        ("release", "release"),
+    ],
     parts: &[include_str!("gogs/parts.json")],
 };
 

@@ -1,19 +1,16 @@
 //! A delivery as an HTTP request: headers of its kind, signature, and the payload as JSON, form or query.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http_body_util::Full;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
-use sha2::Sha256;
 
 use super::target::Target;
 use crate::cli::Usage;
-use crate::samples::HeaderPart;
+use crate::samples::{Said, signature};
 
 /// How the payload travels.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,7 +40,8 @@ impl Delivery {
         };
         let signs_payload = target.kind.forge().signs_decoded_form() || self.mode == Mode::Get;
         let signed = if signs_payload { &self.payload } else { &body };
-        let signature = signature(target.secret.expose(), signed)?;
+        let signature = signature(target.secret.expose(), signed);
+        let signature = signature.context("the secret is no HMAC key")?;
         let id = self.id.clone().map_or_else(fresh_id, Ok)?;
         let (method, url) = match self.mode {
             Mode::Get => (Method::GET, with_query(&target.url, &self.payload)?),
@@ -59,8 +57,14 @@ impl Delivery {
         if let Some(media_type) = self.mode.media_type() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         }
+        let said = Said {
+            delivery: &id,
+            event: &self.event,
+            event_type: self.event_type.as_deref(),
+            signature: &signature,
+        };
         for &(name, part) in target.sender.headers {
-            let Some(value) = self.header(part, &id, &signature) else { continue };
+            let Some(value) = part.value(&said) else { continue };
             let value = HeaderValue::from_str(&value).map_err(|_control_character| {
                 let options = "--event, --event-type and --delivery";
                 Usage(format!("{options} take text without control characters"))
@@ -68,21 +72,6 @@ impl Delivery {
             headers.insert(name, value);
         }
         Ok(request)
-    }
-
-    fn header<'a>(
-        &'a self,
-        part: HeaderPart,
-        id: &'a str,
-        signature: &str,
-    ) -> Option<Cow<'a, str>> {
-        Some(match part {
-            HeaderPart::Fixed(text) => text.into(),
-            HeaderPart::Delivery => id.into(),
-            HeaderPart::Event => (&self.event).into(),
-            HeaderPart::EventType => self.event_type.as_deref()?.into(),
-            HeaderPart::Signature(prefix) => format!("{prefix}{signature}").into(),
-        })
     }
 }
 
@@ -94,20 +83,6 @@ impl Mode {
             Self::Json => Some("application/json"),
         }
     }
-}
-
-/// HMAC-SHA256 in lower-case hex.
-fn signature(secret: &[u8], signed: &[u8]) -> anyhow::Result<String> {
-    let mac = Hmac::<Sha256>::new_from_slice(secret).context("the secret is no HMAC key")?;
-    Ok(hex(&mac.chain_update(signed).finalize().into_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// A random UUID (version 4), which is what forges use.
@@ -157,14 +132,6 @@ fn with_query(url: &Uri, payload: &[u8]) -> anyhow::Result<Uri> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_signature_is_that_of_rfc_4231() {
-        assert_eq!(
-            signature(b"Jefe", b"what do ya want for nothing?").unwrap(),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        );
-    }
 
     #[test]
     fn a_fresh_id_is_a_random_uuid() {
