@@ -24,7 +24,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc bench deps test-deps
+.PHONY: help run test lint doc docs bench deps test-deps
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,15 @@ lint: ## Check format and lints, also of the library without the daemon
 # Private items are documented too, so links to them lead somewhere.
 doc: ## Build the documentation of the code
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
+
+# The tests compare what is committed with what the code says now.
+docs: ## Write what is made from the code: docs/schema/event-1.json and docs/events.md
+	$(CARGO) build --locked
+	@mkdir -p docs/schema
+	$(CARGO) run -q --locked -- schema >docs/schema/event-1.json.new
+	mv docs/schema/event-1.json.new docs/schema/event-1.json
+	$(CARGO) run -q --locked -- docs-events >docs/events.md.new
+	mv docs/events.md.new docs/events.md
 
 bench: deps ## Measure throughput beside a yardstick
 	$(CARGO) bench --locked --bench throughput -- $(ARGS)

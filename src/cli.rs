@@ -6,6 +6,8 @@
 mod check;
 mod completions;
 mod dev;
+mod docs;
+mod schema;
 mod send;
 mod serve;
 mod settings;
@@ -55,8 +57,13 @@ enum Command {
     Dev(dev::Dev),
     /// Send a signed sample delivery to a running daemon, as a forge would.
     Send(send::Send),
+    /// Print the JSON Schema of message bodies, of all events or of one.
+    Schema(schema::Schema),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Print docs/events.md, which is made from the code; `make docs` writes it.
+    #[command(name = "docs-events", hide = true)]
+    Docs(docs::Docs),
     /// Become another program that is killed with its parent; `dev` starts its NATS by it.
     #[command(name = dev::LEASH, hide = true)]
     Leash(dev::Leash),
@@ -88,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Dev(dev) => dev.run(),
         Command::Send(send) => send.run(),
+        Command::Schema(schema) => schema.run(),
+        Command::Docs(docs) => docs.run(),
         Command::Completions(completions) => completions.run(),
         Command::Leash(leash) => leash.run(),
     };

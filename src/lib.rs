@@ -25,6 +25,8 @@ pub mod delivery;
 #[cfg(feature = "daemon")]
 pub mod dev_state;
 #[cfg(feature = "daemon")]
+pub mod docs;
+#[cfg(feature = "daemon")]
 pub mod facts;
 #[cfg(feature = "daemon")]
 pub mod form;
