@@ -3,6 +3,7 @@
 mod config;
 mod contract;
 mod dev;
+mod docs;
 mod limits;
 mod listen;
 mod listen_support;
@@ -13,6 +14,7 @@ mod properties;
 mod readme;
 mod recorded;
 mod samples;
+mod schema;
 mod send;
 mod stop;
 mod stream;

@@ -16,6 +16,7 @@ use hyper::HeaderMap;
 use proptest::prelude::*;
 
 use crate::support::hook::{Hook, SECRET, push, sha};
+use crate::support::schema::assert_valid;
 
 fn sources() -> Vec<Source> {
     let inputs = forgewire::source::Kind::ALL.iter().fold(Inputs::new(), |inputs, kind| {
@@ -44,6 +45,7 @@ fn messages(source: &Source, hook: &Hook) -> Vec<(Event<'static>, Message)> {
     let trace = TraceContext::of(UnsignedHeaders::new(&HeaderMap::new()));
     let address = |event: Event<'_>| {
         let message = Message::of(&event, "forge", trace).expect("written");
+        assert_valid(&message.body);
         let read = Event::from_json(&message.body).expect("reads back");
         assert_eq!(read, event, "what is read is what was written");
         (read, message)

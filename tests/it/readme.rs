@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::support::nats::NatsServer;
+use crate::support::schema::assert_valid;
 use crate::support::{LIMIT, eventually, http};
 use forgewire::event::Data;
 
@@ -43,6 +44,8 @@ const COMMANDS: &[(&str, Run)] = &[
     ("forgewire send forgejo tag --form", Dev("", "tag.created")),
     ("forgewire send gogs push --count 3", Dev("", "forge.gogs.acme.widgets.push.updated.main")),
     ("forgewire send --url", Dev("", "forge.gitea.acme.widgets.push.updated.main")),
+    ("forgewire schema", Dev("", r#""$id": "urn:forgewire:event:1","#)),
+    ("forgewire schema --event push", Dev("", r#""$id": "urn:forgewire:event:1:push","#)),
     ("forgewire tail", Dev("--all --count 1", "push.updated")),
     ("forgewire tail --last 20", Dev("--count 1", "gitea")),
     ("forgewire tail --repo acme/widgets --since 1h", Dev("--count 1", "Widgets")),
@@ -232,10 +235,12 @@ fn receipt_is_as_shown(said: &str) {
 
 async fn event_is_as_shown(dev: &DevRun, script: &str) {
     let body = dev.run("forgewire tail --last 1 --count 1 --json").await;
+    assert_valid(body.as_bytes());
     let mut event: Value = serde_json::from_str(&body).unwrap();
     let sent = script.split("body='").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
     assert_eq!(event["raw"], serde_json::from_str::<Value>(sent).unwrap());
     let mut shown = only_block("json event");
+    assert_valid(&serde_json::to_vec(&shown).unwrap());
     for event in [&mut event, &mut shown] {
         for place in ["/id", "/delivery/id", "/received_at", "/raw"] {
             *event.pointer_mut(place).unwrap_or_else(|| panic!("no {place}")) = json!("another");
@@ -401,7 +406,8 @@ fn every_test_that_the_architecture_names_is_there() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/events.md"] {
+        let folder = root().join(document).parent().unwrap().to_owned();
         let text = text(document);
         let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
         for link in links.filter(|link| !link.starts_with("https://")) {
@@ -412,7 +418,7 @@ fn links_between_documents_lead_somewhere() {
                 };
                 assert!(text.lines().any(heading), "{document}: no heading for {link}");
             } else {
-                assert!(root().join(link).exists(), "{document}: {link}");
+                assert!(folder.join(link).exists(), "{document}: {link}");
             }
         }
     }

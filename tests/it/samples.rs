@@ -18,6 +18,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::support::schema::assert_valid;
+
 const SECRET: &[u8] = b"a secret of enough bytes";
 const DELIVERY: &str = "5b2f1c0e-8d34-4a6b-9e57-0c1d2e3f4a5b";
 
@@ -78,6 +80,7 @@ fn made(sender: &Sender, sample: &Sample) -> (Event<'static>, Message, String) {
     assert_eq!(events.len(), 1, "{} {}", sender.kind, sample.name);
     let event = events.remove(0);
     let message = Message::of(&event, "forge", TraceContext::of(delivery.headers())).unwrap();
+    assert_valid(&message.body);
     (Event::from_json(&message.body).unwrap(), message, payload)
 }
 

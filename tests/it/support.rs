@@ -4,6 +4,8 @@ pub(crate) mod daemon;
 pub(crate) mod hook;
 pub(crate) mod http;
 pub(crate) mod nats;
+pub(crate) mod program;
+pub(crate) mod schema;
 
 pub(crate) use nats::LIMIT;
 

@@ -22,6 +22,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::support::nats::{LIMIT, NatsServer, eventually_async, free_port};
+use crate::support::schema::assert_valid;
 
 /// A NATS with a stream for events, and a home for the commands that has nothing in it.
 struct World {
@@ -60,6 +61,7 @@ impl World {
         let headers = hyper::HeaderMap::new();
         let trace = TraceContext::of(UnsignedHeaders::new(&headers));
         let message = Message::of(event, "forge", trace).unwrap();
+        assert_valid(&message.body);
         let mut headers = async_nats::HeaderMap::new();
         for (name, value) in message.headers.iter() {
             headers.insert(name, value);

@@ -155,7 +155,7 @@ pub(crate) struct Stored {
     pub(crate) body: Value,
 }
 
-/// Everything in the stream `FORGE`, in order.
+/// Everything in the stream `FORGE`, in order; the schema takes each body.
 pub(crate) async fn stored(nats: &NatsServer) -> Vec<Stored> {
     let client = async_nats::connect(&nats.url).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("FORGE").await.unwrap();
@@ -163,6 +163,7 @@ pub(crate) async fn stored(nats: &NatsServer) -> Vec<Stored> {
     let mut messages = Vec::new();
     for sequence in state.first_sequence.max(1)..=state.last_sequence {
         let message = stream.get_raw_message(sequence).await.unwrap();
+        super::schema::assert_valid(&message.payload);
         let headers = message.headers.iter().map(|(name, values)| {
             assert_eq!(values.len(), 1, "{name} once");
             (name.to_string(), values[0].as_str().to_owned())
