@@ -24,7 +24,12 @@ fn every_body_on_the_page_is_one() {
     let page = docs::events().unwrap();
     let bodies: Vec<_> =
         page.split("```json\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
-    assert_eq!(bodies.len(), Data::EVENTS.len(), "one for each event");
+    let sampled = |event: &str| {
+        let mut samples = Sender::ALL.iter().flat_map(|sender| sender.samples);
+        samples.any(|sample| sample.makes.split('.').next() == Some(event))
+    };
+    let wanted = Data::EVENTS.iter().filter(|spec| sampled(spec.name)).count();
+    assert_eq!(bodies.len(), wanted, "one for each event that a forge makes");
     for body in bodies {
         assert_valid(body.as_bytes());
     }

@@ -226,14 +226,19 @@ fn shrunk() -> Vec<(&'static str, Value)> {
             changed(|it| without(it, "/$defs/ActorKind/anyOf", |one| one["const"] == "ghost")),
         ),
         (
-            ".data.before: type",
-            changed(|it| set(it, "/$defs/Push/properties/before/type", json!("integer"))),
+            ".data.compare_url: type",
+            changed(|it| set(it, "/$defs/Push/properties/compare_url/type", json!("integer"))),
         ),
         (
-            ".data.before: type",
-            changed(|it| set(it, "/$defs/Push/properties/before/type", json!(["string", "null"]))),
+            ".data.compare_url: type",
+            changed(|it| {
+                set(it, "/$defs/Push/properties/compare_url/type", json!(["string", "null"]))
+            }),
         ),
-        (".data.before: type", changed(|it| remove(it, "/$defs/Push/properties/before", "type"))),
+        (
+            ".data.compare_url: type",
+            changed(|it| remove(it, "/$defs/Push/properties/compare_url", "type")),
+        ),
         (
             ".data.commits: the type of its items",
             changed(|it| remove(it, "/$defs/Push/properties/commits", "items")),
