@@ -1,8 +1,8 @@
 //! Where an event is published: `<prefix>.<source>.<owner>.<repo>.<event>.<action>.<ref>`.
 //!
-//! Owns [`Token`], one escaped token of a subject, and [`Subject`], the whole. In come names as a
-//! forge spells them, out come subjects that NATS cannot misread: no dot, wildcard, space or
-//! control character of a name ever reaches the wire, and different names never share a token.
+//! Owns [`Token`], one escaped token of a subject, [`Subject`], the whole, and [`Parts`], what it says. In
+//! come names as a forge spells them, out come subjects that NATS cannot misread: no dot, wildcard, space
+//! or control character of a name ever reaches the wire, and different names never share a token.
 
 use std::fmt::{self, Write as _};
 
@@ -21,7 +21,7 @@ pub struct Token(Box<str>);
 /// What a [`Token`] says.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Decoded {
-    /// The value was too long for a token; this is how its escaped form begins.
+    /// The value was too long for a token; this is how its escaped form begins, 158 to 160 bytes.
     Cut(String),
     /// There was no value.
     Missing,
@@ -41,9 +41,15 @@ pub enum InvalidToken {
     /// The `~` is not followed by 32 hex digits and the end.
     #[error("after \"~\" come 32 hex digits and the end")]
     Hash,
+    /// A token over 200 bytes that is not cut, or one that keeps more or less than a cut does.
+    #[error("{0} bytes of a value: at most 200 are kept whole, 158 to 160 before a \"~\"")]
+    Length(usize),
     /// The escapes decode to something that is not UTF-8.
     #[error("the escapes are not UTF-8")]
     Utf8,
+    /// `*` or `>`: a filter has those, the subject of a message never.
+    #[error("a wildcard stands for many values: that is a filter, and no subject of a message")]
+    Wildcard,
 }
 
 impl Token {
@@ -96,15 +102,29 @@ impl Token {
         if text == "-" {
             return Ok(Decoded::Missing);
         }
+        if matches!(text, "*" | ">") {
+            return Err(InvalidToken::Wildcard);
+        }
         if let Some((kept, hash)) = text.split_once('~') {
             let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
             if hash.len() != 32 || !hash.bytes().all(hex) {
                 return Err(InvalidToken::Hash);
             }
-            unescape(kept)?;
-            return Ok(Decoded::Cut(kept.to_owned()));
+            let bytes = unescape(kept)?;
+            // An escape that the cut would split is left out whole.
+            if !(KEPT_OF_LONG - 2..=KEPT_OF_LONG).contains(&kept.len()) {
+                return Err(InvalidToken::Length(kept.len()));
+            }
+            // The cut may split a character.
+            let is_beginning =
+                std::str::from_utf8(&bytes).map_or_else(|bad| bad.error_len().is_none(), |_| true);
+            let cut = is_beginning.then(|| Decoded::Cut(kept.to_owned()));
+            return cut.ok_or(InvalidToken::Utf8);
         }
         let bytes = unescape(text)?;
+        if text.len() > MAX_TOKEN {
+            return Err(InvalidToken::Length(text.len()));
+        }
         String::from_utf8(bytes).map(Decoded::Value).map_err(|_not_utf8| InvalidToken::Utf8)
     }
 }
@@ -174,6 +194,14 @@ fn upper_hex(digit: u8) -> Option<u8> {
     }
 }
 
+/// Whether `text` can stand before the six tokens: 1 to 5 tokens of `A-Z a-z 0-9 _ -` with dots between
+/// them, at most 200 bytes.
+#[must_use]
+pub fn is_prefix(text: &str) -> bool {
+    let good = |token: &str| !token.is_empty() && token.bytes().all(stands_for_itself);
+    text.len() <= 200 && text.split('.').count() <= 5 && text.split('.').all(good)
+}
+
 /// The six values that make a subject, after its prefix.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Address<'a> {
@@ -189,6 +217,94 @@ pub struct Address<'a> {
     pub action: &'a str,
     /// Branch or tag that the event is about, case kept.
     pub reference: Option<&'a str>,
+}
+
+/// What the six tokens of a subject say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Parts {
+    /// Configured name of the webhook endpoint.
+    pub source: Decoded,
+    /// Owner, in lower case.
+    pub owner: Decoded,
+    /// Repository, in lower case.
+    pub repo: Decoded,
+    /// Canonical event.
+    pub event: Decoded,
+    /// Canonical action, or for `unrecognized` the forge's own event name.
+    pub action: Decoded,
+    /// Branch or tag that the event is about.
+    pub reference: Decoded,
+}
+
+/// Why a text is no subject that forgewire would have published on.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InvalidSubject {
+    /// It does not begin with the prefix and a dot.
+    #[error("it does not begin with the prefix \"{0}.\"")]
+    Prefix(Box<str>),
+    /// One of its tokens is none.
+    #[error("the token of the {part} is {token:?}: {reason}")]
+    Token {
+        /// Which one: `source`, `owner`, `repo`, `event`, `action` or `ref`.
+        part: &'static str,
+        /// The token as it stands there.
+        token: Box<str>,
+        /// What is wrong with it.
+        reason: InvalidToken,
+    },
+    /// Not six tokens after the prefix.
+    #[error(
+        "{0} tokens after the prefix; there are always six: source, owner, repo, event, action, ref"
+    )]
+    Tokens(usize),
+}
+
+impl Parts {
+    /// Takes a subject below `prefix` apart.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSubject`] when forgewire would not have published on it.
+    pub fn decode(prefix: &str, subject: &str) -> Result<Self, InvalidSubject> {
+        let below = subject.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
+        let below = below.ok_or_else(|| InvalidSubject::Prefix(prefix.into()))?;
+        let tokens: Vec<&str> = below.split('.').collect();
+        let decoded = |part, token: &str| {
+            Token::decode(token).map_err(|reason| InvalidSubject::Token {
+                part,
+                token: token.into(),
+                reason,
+            })
+        };
+        let [source, owner, repo, event, action, reference] = tokens[..] else {
+            // A wildcard for the rest explains why tokens are too few.
+            if tokens.last() == Some(&">") {
+                decoded("rest", ">")?;
+            }
+            return Err(InvalidSubject::Tokens(tokens.len()));
+        };
+        Ok(Self {
+            source: decoded("source", source)?,
+            owner: decoded("owner", owner)?,
+            repo: decoded("repo", repo)?,
+            event: decoded("event", event)?,
+            action: decoded("action", action)?,
+            reference: decoded("ref", reference)?,
+        })
+    }
+
+    /// The parts with their names, in the order of the subject.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, &Decoded); 6] {
+        [
+            ("source", &self.source),
+            ("owner", &self.owner),
+            ("repo", &self.repo),
+            ("event", &self.event),
+            ("action", &self.action),
+            ("ref", &self.reference),
+        ]
+    }
 }
 
 /// A complete subject.
@@ -306,6 +422,45 @@ mod tests {
             assert!(Token::decode(bad).is_err(), "{bad}");
         }
         assert_eq!(Token::decode("-"), Ok(Decoded::Missing));
+    }
+
+    #[test]
+    fn what_no_value_is_escaped_to_does_not_decode() {
+        let hash = "0".repeat(32);
+        for (token, reason) in [
+            ("a".repeat(201), InvalidToken::Length(201)),
+            (format!("a~{hash}"), InvalidToken::Length(1)),
+            (format!("{}~{hash}", "a".repeat(161)), InvalidToken::Length(161)),
+            (format!("%FF{}~{hash}", "a".repeat(157)), InvalidToken::Utf8),
+            (format!("{}~{}", "a".repeat(160), hash.replace('0', "A")), InvalidToken::Hash),
+            ("*".to_owned(), InvalidToken::Wildcard),
+            (">".to_owned(), InvalidToken::Wildcard),
+        ] {
+            assert_eq!(Token::decode(&token), Err(reason), "{token}");
+        }
+        assert_eq!(Token::decode(&"a".repeat(200)), Ok(Decoded::Value("a".repeat(200))));
+    }
+
+    #[test]
+    fn a_subject_is_taken_apart_below_a_prefix_of_any_length() {
+        let value = |text: &str| Decoded::Value(text.to_owned());
+        let parts = Parts::decode("a.b", "a.b.gitea.acme.my%2Erepo.push.updated.-").unwrap();
+        assert_eq!(parts.repo, value("my.repo"));
+        assert_eq!(parts.named()[5], ("ref", &Decoded::Missing));
+        for (subject, told) in [
+            ("forge.gitea.-.-.ping.sent.-", "the prefix \"a.b.\""),
+            ("a.bc.gitea.-.-.ping.sent.-", "the prefix \"a.b.\""),
+            ("a.b", "the prefix \"a.b.\""),
+            ("a.b.gitea.-.-.ping.sent", "5 tokens after the prefix"),
+            ("a.b.gitea.-.-.ping.sent.-.-", "7 tokens after the prefix"),
+            ("a.b.gitea.>", "that is a filter"),
+            ("a.b.gitea.-.*.ping.sent.-", "the token of the repo is \"*\": a wildcard"),
+            ("a.b.gitea.-.-.ping..-", "the token of the action is \"\": a token is never empty"),
+            ("a.b.gitea.-.a/b.ping.sent.-", "the repo is \"a/b\": byte 1 is not as"),
+        ] {
+            let error = Parts::decode("a.b", subject).unwrap_err().to_string();
+            assert!(error.contains(told), "{subject}: {error}");
+        }
     }
 
     proptest! {

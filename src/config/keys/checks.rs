@@ -45,10 +45,8 @@ pub(in crate::config) fn stream_name(text: &str) -> Result<(), &'static str> {
 }
 
 pub(in crate::config) fn subject_prefix(text: &str) -> Result<(), &'static str> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-    let good = |token: &str| !token.is_empty() && token.bytes().all(plain);
     holds(
-        text.len() <= 200 && text.split('.').count() <= 5 && text.split('.').all(good),
+        crate::subject::is_prefix(text),
         "must be 1 to 5 tokens of A-Z a-z 0-9 _ - with dots between them, at most 200 bytes",
     )
 }
