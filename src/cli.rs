@@ -12,6 +12,7 @@ mod send;
 mod serve;
 mod settings;
 mod signals;
+mod subject;
 mod tail;
 
 use std::process::ExitCode;
@@ -59,6 +60,9 @@ enum Command {
     Send(send::Send),
     /// Print the JSON Schema of message bodies, of all events or of one.
     Schema(schema::Schema),
+    /// Make subjects and filters of names, and names of subjects.
+    #[command(subcommand)]
+    Subject(subject::Subject),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
     /// Print docs/events.md, which is made from the code; `make docs` writes it.
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Send(send) => send.run(),
         Command::Schema(schema) => schema.run(),
         Command::Docs(docs) => docs.run(),
+        Command::Subject(subject) => subject.run(),
         Command::Completions(completions) => completions.run(),
         Command::Leash(leash) => leash.run(),
     };

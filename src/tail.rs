@@ -9,7 +9,7 @@ mod json;
 mod line;
 mod reader;
 mod start;
-mod visible;
+pub(crate) mod visible;
 
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, SystemTime};

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 /// `text` with every character that a terminal or an editor would obey written as `\u{…}`.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         if obeyed(character) {
@@ -21,7 +21,7 @@ pub(super) fn text(text: &str) -> String {
 
 /// Control characters (C0, DEL, C1), line separators, and what turns the direction of writing or hides:
 /// the marks of "Trojan Source" and the invisible tag characters.
-pub(super) fn obeyed(character: char) -> bool {
+pub(crate) fn obeyed(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
