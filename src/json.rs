@@ -11,14 +11,16 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use memchr::memmem::{self, Finder};
-use memchr::{memchr, memchr2, memchr2_iter, memrchr};
+use memchr::memmem::Finder;
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memrchr};
 
 /// Deepest nesting that is read as JSON.
 pub const MAX_DEPTH: usize = 100;
 
-/// A user name in a URL that is at least this long is taken for a token.
+/// A user name in a URL of at least so many ASCII letters is taken for a token.
 const TOKEN_LENGTH: usize = 20;
+/// Longest scheme of a URL that is looked at.
+const LONGEST_SCHEME: usize = 20;
 
 /// Members whose text is a JSON document of its own, and is looked through like the one around it. Forgejo
 /// sends what started a run this way (`ActionRun` in `modules/structs/action.go`).
@@ -46,12 +48,11 @@ pub fn screen(payload: &[u8]) -> Screened<'_> {
 /// case of nearly every payload. It may say no to a harmless one, never yes to another.
 fn is_plainly_harmless(payload: &[u8]) -> bool {
     static SECRET: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"secret\""));
-    static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u"));
     static INNER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(EMBEDDED));
     static URL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"://"));
-    // A name can be spelt with escapes; and what opens at most so often is at most so deep.
+    // Names and URLs can be spelt with escapes; and what opens at most so often is at most so deep.
     SECRET.find(payload).is_none()
-        && ESCAPE.find(payload).is_none()
+        && !memchr_iter(b'\\', payload).any(|at| matches!(payload.get(at + 1), Some(b'u' | b'/')))
         && INNER.find(payload).is_none()
         && memchr2_iter(b'{', b'[', payload).take(MAX_DEPTH + 1).count() <= MAX_DEPTH
         && !URL
@@ -61,8 +62,12 @@ fn is_plainly_harmless(payload: &[u8]) -> bool {
 
 /// Whether a URL that goes on like this has more before its host than a short user name.
 fn may_hold_password(rest: &[u8]) -> bool {
-    let authority = rest.iter().position(|b| matches!(b, b'/' | b'"' | b'?' | b'#' | b'\\' | b' '));
-    let authority = rest.get(..authority.unwrap_or(rest.len())).unwrap_or_default();
+    let end = rest.iter().position(|b| matches!(b, b'/' | b'"' | b'?' | b'#' | b'\\' | b' '));
+    // What an escape stands for is found out the long way.
+    if end.is_some_and(|end| rest.get(end) == Some(&b'\\')) {
+        return true;
+    }
+    let authority = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
     let user = memrchr(b'@', authority).and_then(|at| authority.get(..at));
     user.is_some_and(|user| user.len() >= TOKEN_LENGTH || user.contains(&b':'))
 }
@@ -185,7 +190,7 @@ impl Pass<'_> {
             // It goes anyway.
         } else if self.embedded == Some(start) {
             self.document(start..end + 1);
-        } else if memchr(b'@', content).is_some()
+        } else if (escaped || memchr(b'@', content).is_some())
             && let Some(password) = url_password(content)
         {
             self.cuts.push(Cut::out(start + 1 + password.start..start + 1 + password.end));
@@ -260,28 +265,77 @@ fn is_spelt(name: &[u8], content: &[u8], escaped: bool) -> bool {
 }
 
 /// The part of a URL that must not leave, separator included, if the whole string is a URL with one.
+///
+/// The URL is read as JSON spells it (`\/` is a slash, `\u0026` an ampersand); the range is one of
+/// `content` as it stands.
 fn url_password(content: &[u8]) -> Option<Range<usize>> {
-    let scheme = memmem::find(content, b"://")?;
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
-    if scheme == 0 || scheme > 20 || !content.get(..scheme)?.iter().all(plain) {
-        return None;
-    }
-    let start = scheme + 3;
-    let rest = content.get(start..)?;
-    let authority = rest
-        .iter()
-        .position(|b| matches!(b, b'/' | b'?' | b'#' | b'\\' | b' '))
-        .unwrap_or(rest.len());
-    let at = memrchr(b'@', rest.get(..authority)?)?;
-    let user = rest.get(..at)?;
-    match memchr(b':', user) {
+    let mut letters = Letters { content, at: 0 };
+    let is_web = read_scheme(&mut letters)?;
+    let ends = |b: u8| b <= b' ' || matches!(b, b'/' | b'?' | b'#' | b'\\');
+    let authority: Vec<_> = letters.take_while(|&(_, byte)| !ends(byte)).collect();
+    let at = authority.iter().rposition(|&(_, byte)| byte == b'@')?;
+    let user = authority.get(..at)?;
+    let (start, end) = (authority.first()?.0.start, authority.get(at)?.0.clone());
+    let is_short =
+        |name: &[Letter]| name.iter().filter(|(_, byte)| byte.is_ascii()).count() < TOKEN_LENGTH;
+    match user.iter().position(|&(_, byte)| byte == b':').map(|colon| user.split_at(colon)) {
         // `user:password@` becomes `user@`, `:password@` and a token go with the `@`.
-        Some(colon) if colon > 0 && colon < TOKEN_LENGTH => Some(start + colon..start + at),
-        Some(_) => Some(start..start + at + 1),
-        None if user.len() >= TOKEN_LENGTH && content.starts_with(b"http") => {
-            Some(start..start + at + 1)
+        Some((name, [(colon, _), ..])) if !name.is_empty() && is_short(name) => {
+            Some(colon.start..end.start)
         }
-        None => None,
+        None if !is_web || is_short(user) => None,
+        _ => Some(start..end.end),
+    }
+}
+
+/// Reads `scheme://`, and tells whether it is one of the web; `None` if there is none.
+fn read_scheme(letters: &mut Letters<'_>) -> Option<bool> {
+    let mut scheme = Vec::with_capacity(LONGEST_SCHEME);
+    loop {
+        match letters.next()?.1 {
+            b':' => break,
+            byte if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.') => {
+                scheme.push(byte);
+            }
+            _ => return None,
+        }
+        if scheme.len() > LONGEST_SCHEME {
+            return None;
+        }
+    }
+    let slashes = [letters.next()?.1, letters.next()?.1];
+    let web = scheme.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"http"));
+    (!scheme.is_empty() && slashes == *b"//").then_some(web)
+}
+
+/// A byte of a string's text, and where that stands.
+type Letter = (Range<usize>, u8);
+
+/// The text of a JSON string: what is not ASCII comes as bytes over 127, of an escape as one.
+struct Letters<'a> {
+    content: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Letters<'_> {
+    type Item = Letter;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.content.get(self.at..)?;
+        let (width, byte) = match rest {
+            [b'\\', b'u', digits @ ..] => {
+                let code = digits.get(..4).and_then(|digits| std::str::from_utf8(digits).ok());
+                let code = code.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+                (6, code.unwrap_or(u8::MAX))
+            }
+            [b'\\', b'b' | b'f' | b'n' | b'r' | b't', ..] => (2, b'\n'),
+            [b'\\', byte, ..] => (2, *byte),
+            [byte, ..] => (1, *byte),
+            [] => return None,
+        };
+        let start = self.at;
+        self.at += width.min(rest.len());
+        Some((start..self.at, byte))
     }
 }
 
@@ -321,6 +375,14 @@ mod tests {
             (r#"["ssh://git@h:22/r.git"]"#, r#"["ssh://git@h:22/r.git"]"#),
             (r#"["https://h/r?mail=a:b@c"]"#, r#"["https://h/r?mail=a:b@c"]"#),
             (r#"["a@b.c", "see https://u:p@h"]"#, r#"["a@b.c", "see https://u:p@h"]"#),
+            // Spelt with escapes, as Go writes an ampersand and others a slash.
+            (r#"["https://u:p\u0026q@h/r"]"#, r#"["https://u@h/r"]"#),
+            (r#"["https:\/\/u:p@h\/r"]"#, r#"["https:\/\/u@h\/r"]"#),
+            (r#"["https\u003a//\u0075:p\u0040h"]"#, r#"["https\u003a//\u0075\u0040h"]"#),
+            (r#"["https://:p\"q\u0040h"]"#, r#"["https://h"]"#),
+            (r#"["HTTPS://0123456789abcdef\u00400123456@h"]"#, r#"["HTTPS://h"]"#),
+            // Where a line ends, a URL has ended.
+            (r#"["https://h\nmail: a:b@c"]"#, r#"["https://h\nmail: a:b@c"]"#),
         ] {
             assert_eq!(screened(text), expected, "{text}");
         }
@@ -430,7 +492,7 @@ mod tests {
 
         #[test]
         fn the_short_way_finds_what_the_long_way_finds(
-            text in "([\\[\\]{}\",: ]|\"secret\"|https://u:p@h/|https://u@h|https://[a-z]{18,22}@h/|\\\\u0073ecret|\"event_payload\"|\\\\\"|@){0,40}",
+            text in "([\\[\\]{}\",: ]|\"secret\"|https://u:p@h/|https://u@h|https://[a-z]{18,22}@h/|\\\\u0073ecret|\"event_payload\"|\\\\/|\\\\n|\\\\\"|@){0,40}",
         ) {
             prop_assert_eq!(screen(text.as_bytes()), screen_thoroughly(text.as_bytes()));
         }
