@@ -3,6 +3,9 @@
 CARGO ?= cargo
 # Options for what is run, for example: make run ARGS="--ephemeral"
 ARGS ?=
+# How long each fuzz target runs, and which ones: all if none is named.
+SECONDS ?= 30
+TARGETS ?=
 # Debian has nats-server where the PATH of users does not look.
 export PATH := $(PATH):/usr/sbin
 
@@ -24,7 +27,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs bench deps test-deps
+.PHONY: help run test lint doc docs bench fuzz deps test-deps fuzz-deps
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +43,7 @@ test: test-deps ## Run every test, also of the library without the daemon
 
 lint: ## Check format and lints, also of the library without the daemon
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 
@@ -59,8 +63,14 @@ docs: ## Write what is made from the code: docs/schema/event-1.json and docs/eve
 bench: deps ## Measure throughput beside a yardstick
 	$(CARGO) bench --locked --bench throughput -- $(ARGS)
 
+fuzz: fuzz-deps ## Give arbitrary input to what reads input, for SECONDS=30 per target
+	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(TARGETS)
+
 deps: ## Install nats-server if it is missing
 	$(call need,nats-server)
 
 test-deps: ## Install what the tests run: nats-server, curl, openssl
 	$(call need,nats-server curl openssl)
+
+fuzz-deps: ## Install the C++ compiler that libFuzzer is built with
+	$(call need,g++)
