@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use crate::support::hook::{Hook, SECRET, push, sha};
 use crate::support::schema::assert_valid;
 
-fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let inputs = forgewire::source::Kind::ALL.iter().fold(Inputs::new(), |inputs, kind| {
         let set = |key: &str, value: &str| format!("sources.{kind}.{key}={value}");
         inputs.with_set(&set("kind", kind.name())).with_set(&set("secret", SECRET))
@@ -31,7 +31,7 @@ fn source_of(sender: &Sender) -> Source {
 }
 
 /// The whole way in process: verify, normalize, address.
-fn messages(source: &Source, hook: &Hook) -> Vec<(Event<'static>, Message)> {
+pub(crate) fn messages(source: &Source, hook: &Hook) -> Vec<(Event<'static>, Message)> {
     let mut headers = HeaderMap::new();
     for (name, value) in &hook.headers {
         let name = hyper::header::HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -53,12 +53,18 @@ fn messages(source: &Source, hook: &Hook) -> Vec<(Event<'static>, Message)> {
     events.into_iter().map(address).collect()
 }
 
-fn check(source: &Source, hook: &Hook) -> Result<(), TestCaseError> {
+#[derive(serde::Deserialize)]
+struct HasId {
+    id: String,
+}
+
+pub(crate) fn check(source: &Source, hook: &Hook) -> Result<(), TestCaseError> {
     let made = messages(source, hook);
     prop_assert!(!made.is_empty());
     for (event, message) in &made {
-        let body: serde_json::Value = serde_json::from_slice(&message.body).expect("JSON");
-        prop_assert_eq!(&body["id"], &message.id);
+        // A payload may hold what this parser reads no value of: 1e400, or half a surrogate pair.
+        let body: HasId = serde_json::from_slice(&message.body).expect("JSON");
+        prop_assert_eq!(&body.id, &message.id);
         let tokens: Vec<_> = message.subject.as_str().split('.').collect();
         prop_assert_eq!(tokens.len(), 7, "{}", message.subject);
         prop_assert!(

@@ -59,10 +59,23 @@ const COMMANDS: &[(&str, Run)] = &[
         Dev("--all --count 1", "tag.created"),
     ),
     ("forgewire tail --all --json --count 1", Dev("", r#"{"version":1,"#)),
+    (
+        "forgewire subject encode --source gitea --owner acme --repo my.repo --event push --action updated --ref feature/login",
+        Dev("", "forge.gitea.acme.my%2Erepo.push.updated.feature%2Flogin\n"),
+    ),
+    (
+        "forgewire subject encode --filter --source gitea --owner acme --repo my.repo",
+        Dev("", "forge.gitea.acme.my%2Erepo.>\n"),
+    ),
+    (
+        "forgewire subject decode forge.gitea.acme.my%2Erepo.push.updated.feature%2Flogin",
+        Dev("", "  ref     feature/login\n"),
+    ),
     ("make bench", Integration("make bench ARGS=")),
     ("make lint", Integration("lint() { make lint; }")),
     ("make doc", Integration("doc() { make doc; }")),
     ("make test", Integration("test() { make test; }")),
+    ("make fuzz", Integration("fuzz() { make fuzz; }")),
     (".ci/run", Integration("all=(packages versions")),
 ];
 

@@ -35,7 +35,7 @@ fn without_tests(text: &str) -> &str {
 
 #[test]
 fn files_stay_short_and_say_what_they_own() {
-    for folder in ["src", "benches", "tests"] {
+    for folder in ["src", "benches", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
         for (name, text) in rust_files(folder) {
             assert!(text.starts_with("//!"), "{name}: no module doc");
             let lines = without_tests(&text).lines().count();
@@ -111,7 +111,7 @@ fn statuses_appear_only_where_http_is_spoken() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    for folder in ["src", "benches", "tests"] {
+    for folder in ["src", "benches", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
         for (name, text) in rust_files(folder) {
             for word in [
                 concat!("TO", "DO"),
@@ -126,12 +126,29 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
-fn the_lock_file_names_no_registry_but_the_usual_one() {
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
-    let sources = lock.lines().filter(|line| line.starts_with("source = "));
-    for line in sources {
-        assert_eq!(line, "source = \"registry+https://github.com/rust-lang/crates.io-index\"");
+fn the_lock_files_name_no_registry_but_the_usual_one() {
+    for file in ["Cargo.lock", "fuzz/Cargo.lock"] {
+        let lock = std::fs::read_to_string(root().join(file)).unwrap();
+        for line in lock.lines().filter(|line| line.starts_with("source = ")) {
+            let usual = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+            assert_eq!(line, usual, "{file}");
+        }
     }
+}
+
+#[test]
+fn every_fuzz_target_is_run_by_default() {
+    let script = std::fs::read_to_string(root().join("fuzz/run")).unwrap();
+    let line = script.lines().find_map(|line| line.split_once("|| targets=(")).unwrap().1;
+    let mut run: Vec<_> = line.trim_end_matches(')').split(' ').map(str::to_owned).collect();
+    let targets = rust_files("fuzz/fuzz_targets").into_iter();
+    let name = |(path, _): (String, String)| {
+        Path::new(&path).file_stem().unwrap().to_str().unwrap().to_owned()
+    };
+    let mut targets: Vec<String> = targets.map(name).collect();
+    run.sort_unstable();
+    targets.sort_unstable();
+    assert_eq!(run, targets);
 }
 
 #[test]
