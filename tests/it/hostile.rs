@@ -428,7 +428,9 @@ proptest! {
             let source = sources.iter().find(|source| source.kind.name() == sender.kind).unwrap();
             for sample in sender.samples {
                 let mut body = sender.payload(sample).unwrap().into_bytes();
-                changes.iter().for_each(|change| change.done_to(&mut body));
+                for change in &changes {
+ change.done_to(&mut body);
+}
                 damaged(source, sample.event, sample.event_type, &body);
             }
         }
