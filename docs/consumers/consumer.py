@@ -21,6 +21,8 @@ from nats.js.errors import NotFoundError
 
 # How long one request for a message waits; a stop is noticed after it at the latest.
 PULL = 1.0
+# How long the end waits for a connection that is away.
+LAST_WORDS = 5
 # What becomes of a message.
 DONE, UNREADABLE, FAILED = "done", "unreadable", "failed"
 
@@ -61,6 +63,11 @@ async def main():
         acted = Acted(options.ids or ids_file(options), options.remember)
         await work(messages, Worker(options, acted, ack_wait), stop)
     finally:
+        # What was told last must still reach the server, if there is one.
+        try:
+            await client.flush(timeout=LAST_WORDS)
+        except Exception as error:
+            note(f"connection: {error!r}")
         await client.close()
 
 
@@ -264,7 +271,10 @@ def commit(event, path):
 
 def may_touch(push, path):
     """Whether a push may touch files under the path: also when it is not known."""
-    if not (push["commits_complete"] and push["files_known"]):
+    if not (push["commits_complete"] and push["files_known"]) or push.get("forced"):
+        return True
+    # No commits at all: it was moved back, or to where another branch is.
+    if not push["commits"]:
         return True
     kinds = ("added", "removed", "modified")
     return any(file.startswith(path) for one in push["commits"] for kind in kinds for file in one.get(kind) or ())

@@ -25,6 +25,8 @@ use tokio::time::{Instant, interval_at, sleep};
 
 /// How long one request for a message waits; a stop is noticed after it at the latest.
 const PULL: Duration = Duration::from_secs(1);
+/// How long the end waits for a connection that is away.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Acts once per event of a forgewire stream.
 #[derive(clap::Parser)]
@@ -80,10 +82,13 @@ async fn main() -> anyhow::Result<()> {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
         let _ = stop.send(true);
     });
-    let consumer = bind(&jetstream::new(client), &options).await?;
+    let consumer = bind(&jetstream::new(client.clone()), &options).await?;
     let acted = Acted::open(options.ids_file()?, options.remember)?;
     let mut worker = Worker { options, consumer, acted };
-    worker.work(|| *stopped.borrow()).await
+    let worked = worker.work(|| *stopped.borrow()).await;
+    // What was told last must still reach the server, if there is one.
+    let _ = tokio::time::timeout(LAST_WORDS, client.flush()).await;
+    worked
 }
 
 /// Finds the durable, and makes it only where that was asked for.
@@ -339,7 +344,10 @@ fn commit(event: &Event<'_>, path: Option<&str>) -> Option<String> {
 
 /// Whether a push may touch files under `path`: also when it is not known.
 fn may_touch(push: &Push<'_>, path: &str) -> bool {
+    // No commits at all: it was moved back, or to where another branch is.
     !(push.commits_complete && push.files_known)
+        || push.forced == Some(true)
+        || push.commits.is_empty()
         || push.commits.iter().any(|commit| {
             let lists = [&commit.added, &commit.removed, &commit.modified];
             lists.into_iter().flatten().flatten().any(|file| file.starts_with(path))

@@ -25,6 +25,8 @@ import { connect, nanos, type NatsConnection } from "@nats-io/transport-node";
 
 // How long one request for a message waits, in milliseconds; a stop is noticed after it at the latest.
 const PULL = 1_000;
+// How long the end waits for a connection that is away.
+const LAST_WORDS = 5_000;
 
 const USAGE = `Acts once per event of a forgewire stream.
 
@@ -79,6 +81,7 @@ interface Event {
 interface Push {
   commits: { added?: string[]; removed?: string[]; modified?: string[] }[];
   commits_complete: boolean;
+  forced?: boolean;
   files_known: boolean;
 }
 
@@ -137,6 +140,8 @@ async function main(): Promise<void> {
     const worker = new Worker(given, new Acted(given.ids, given.remember), ackWait);
     await work(consumer, worker, stop.signal);
   } finally {
+    // What was told last must still reach the server, if there is one.
+    await Promise.race([client.flush(), pause(LAST_WORDS, undefined, { ref: false })]);
     await client.close();
   }
 }
@@ -336,7 +341,9 @@ function commit(event: Event, path?: string): string | undefined {
 
 /** Whether a push may touch files under the path: also when it is not known. */
 function mayTouch(push: Push, path: string): boolean {
-  if (!(push.commits_complete && push.files_known)) return true;
+  if (!(push.commits_complete && push.files_known) || push.forced) return true;
+  // No commits at all: it was moved back, or to where another branch is.
+  if (push.commits.length === 0) return true;
   const files = push.commits.flatMap((one) => [one.added, one.removed, one.modified].flatMap((list) => list ?? []));
   return files.some((file) => file.startsWith(path));
 }

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, each test with processes of its own.
 
 mod config;
+mod consumers;
 mod contract;
 mod dev;
 mod docs;
