@@ -9,12 +9,24 @@ TARGETS ?=
 # Debian has nats-server where the PATH of users does not look.
 export PATH := $(PATH):/usr/sbin
 
-# Installs the programs $(1) that are missing. Debian's packages have the names of the programs.
+# Installs the programs $(1) that are missing. A Debian package with another name than its program
+# stands after a colon.
 define need
 @missing=; \
 for program in $(1); do \
-	command -v "$$program" >/dev/null 2>&1 || missing="$$missing $$program"; \
+	command -v "$${program%:*}" >/dev/null 2>&1 || missing="$$missing $${program#*:}"; \
 done; \
+$(install_missing)
+endef
+
+# Debian's Python cannot make virtual environments without a package that has no program.
+define need_python
+@missing=; \
+python3 -c "import ensurepip, venv" >/dev/null 2>&1 || missing=" python3-venv"; \
+$(install_missing)
+endef
+
+define install_missing
 [ -n "$$missing" ] || exit 0; \
 if command -v apt-get >/dev/null 2>&1; then \
 	sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
@@ -27,7 +39,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs bench fuzz deps test-deps fuzz-deps
+.PHONY: help run test lint doc docs bench fuzz deps test-deps fuzz-deps consumers-deps
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,7 +48,9 @@ help: ## List these targets
 run: $(if $(filter --nats --nats=% --nats-server --nats-server=%,$(ARGS)),,deps) ## Start NATS, the daemon and a source per forge, and print every event
 	$(CARGO) run --locked -- dev $(ARGS)
 
+# Where the consumers' packages cannot be had, their tests say that they did not run; under CI they fail.
 test: test-deps ## Run every test, also of the library without the daemon
+	-@$(MAKE) --no-print-directory consumers-deps
 	$(CARGO) test --locked
 	$(CARGO) test --locked --no-default-features --lib
 	$(CARGO) check --locked --benches
@@ -74,3 +88,29 @@ test-deps: ## Install what the tests run: nats-server, curl, openssl
 
 fuzz-deps: ## Install the C++ compiler that libFuzzer is built with
 	$(call need,g++)
+
+# The folders named `prepared` say for which list of packages the installation is complete.
+consumers := target/consumers
+python := $(consumers)/python
+typescript := $(consumers)/typescript
+
+consumers-deps: $(python)/prepared/requirements.txt $(typescript)/build/consumer.js ## Install what the consumers in Python and TypeScript need, below target/
+
+$(python)/prepared/requirements.txt: docs/consumers/requirements.txt
+	$(need_python)
+	python3 -m venv --clear $(python)
+	$(python)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	mkdir -p $(@D)
+	cp $< $@
+
+$(typescript)/prepared/package-lock.json: docs/consumers/package-lock.json docs/consumers/package.json
+	$(call need,node:nodejs npm)
+	rm -rf $(typescript)
+	mkdir -p $(@D)
+	cp $^ $(typescript)
+	cd $(typescript) && npm ci --no-audit --no-fund
+	cp $< $@
+
+$(typescript)/build/consumer.js: docs/consumers/consumer.ts docs/consumers/tsconfig.json $(typescript)/prepared/package-lock.json
+	cp docs/consumers/consumer.ts docs/consumers/tsconfig.json $(typescript)
+	cd $(typescript) && node node_modules/typescript/bin/tsc

@@ -21,8 +21,6 @@ from nats.js.errors import NotFoundError
 
 # How long one request for a message waits; a stop is noticed after it at the latest.
 PULL = 1.0
-# How long the end waits for a connection that is away.
-LAST_WORDS = 5
 # What becomes of a message.
 DONE, UNREADABLE, FAILED = "done", "unreadable", "failed"
 
@@ -65,7 +63,7 @@ async def main():
     finally:
         # What was told last must still reach the server, if there is one.
         try:
-            await client.flush(timeout=LAST_WORDS)
+            await client.flush(timeout=PULL * 3)
         except Exception as error:
             note(f"connection: {error!r}")
         await client.close()
@@ -245,7 +243,7 @@ def read(message):
     if not isinstance(identity, str) or attributes.get("id") != identity:
         raise Unreadable(f"ce-id {attributes.get('id')!r} is not the body's id {identity!r}")
     # It becomes a line of a file.
-    if not all("!" <= character <= "~" for character in identity):
+    if not identity or not all("!" <= character <= "~" for character in identity):
         raise Unreadable(f"id {identity!r}")
     return attributes, event
 
@@ -300,7 +298,7 @@ class Acted:
         os.fsync(self.file.fileno())
         self.known.add(identity)
         self.lines.append(identity)
-        if len(self.lines) >= self.most * 2:
+        if len(self.lines) > self.most * 2:
             self.rewrite()
 
     def rewrite(self):

@@ -1,7 +1,7 @@
 //! A consumer of forgewire's events: acts once per event id, and acknowledges.
 //!
-//! In come the messages of one durable pull consumer; out goes one line of JSON per commit to check out, to
-//! standard output or into a command. `README.md` beside this file says what each part guards against.
+//! In come the messages of one durable pull consumer; out goes one line of JSON per commit to check
+//! out, to standard output or into a command. `README.md` says what each part guards against.
 #![expect(clippy::print_stderr, reason = "a command's notes for its user go there")]
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
-use async_nats::jetstream::stream::ConsumerErrorKind;
+use anyhow::{Context as _, ensure};
+use async_nats::header::{HeaderMap, HeaderValue};
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{self, AckKind, ErrorCode, Message};
 use clap::Parser as _;
 use forgewire::event::{Data, Event, PullRequestAction, Push};
@@ -25,8 +26,6 @@ use tokio::time::{Instant, interval_at, sleep};
 
 /// How long one request for a message waits; a stop is noticed after it at the latest.
 const PULL: Duration = Duration::from_secs(1);
-/// How long the end waits for a connection that is away.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Acts once per event of a forgewire stream.
 #[derive(clap::Parser)]
@@ -50,7 +49,7 @@ struct Options {
     /// Leave out pushes that surely touch no file under this path.
     #[arg(long, value_name = "PREFIX")]
     path: Option<String>,
-    /// File that remembers which ids were acted on [default: by stream and durable, in the user's state directory].
+    /// File that remembers which ids were acted on; without it one in the user's state directory.
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
     /// How many ids are remembered.
@@ -60,8 +59,8 @@ struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     retry: Duration,
     /// End after this many messages that need not come again.
-    #[arg(long, value_name = "COUNT")]
-    max: Option<usize>,
+    #[arg(long, value_name = "COUNT", default_value_t = usize::MAX, hide_default_value = true)]
+    max: usize,
     /// End after this long without a message.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     idle: Option<Duration>,
@@ -83,38 +82,34 @@ async fn main() -> anyhow::Result<()> {
         let _ = stop.send(true);
     });
     let consumer = bind(&jetstream::new(client.clone()), &options).await?;
-    let acted = Acted::open(options.ids_file()?, options.remember)?;
+    let acted = Acted::open(ids_file(&options)?, options.remember)?;
     let mut worker = Worker { options, consumer, acted };
-    let worked = worker.work(|| *stopped.borrow()).await;
+    let end = worker.work(|| *stopped.borrow()).await;
     // What was told last must still reach the server, if there is one.
-    let _ = tokio::time::timeout(LAST_WORDS, client.flush()).await;
-    worked
+    let _ = tokio::time::timeout(PULL * 3, client.flush()).await;
+    end
 }
 
 /// Finds the durable, and makes it only where that was asked for.
 async fn bind(jetstream: &jetstream::Context, options: &Options) -> anyhow::Result<PullConsumer> {
     let Options { durable, filter, stream, .. } = options;
-    // This asks for the one right that an administrator must grant besides reading and acknowledging.
-    let found = jetstream.get_consumer_from_stream(durable, stream).await;
-    let consumer: PullConsumer = match found {
-        Ok(consumer) => consumer,
-        Err(error) => match error.kind() {
-            ConsumerErrorKind::JetStream(refusal)
-                if options.create && refusal.error_code() == ErrorCode::CONSUMER_NOT_FOUND =>
-            {
-                jetstream.create_consumer_on_stream(durable_for(options), stream).await?
-            }
-            _ => return Err(error).with_context(|| format!("durable {durable} of {stream}")),
-        },
+    let missing = |error: &ConsumerError| match error.kind() {
+        ConsumerErrorKind::JetStream(refusal) => {
+            refusal.error_code() == ErrorCode::CONSUMER_NOT_FOUND
+        }
+        _ => false,
     };
-    let info = consumer.cached_info();
+    // The one thing that an administrator must allow besides reading and acknowledging.
+    let consumer: PullConsumer = match jetstream.get_consumer_from_stream(durable, stream).await {
+        Err(error) if options.create && missing(&error) => {
+            jetstream.create_consumer_on_stream(durable_for(options), stream).await?
+        }
+        found => found.with_context(|| format!("durable {durable} of {stream}"))?,
+    };
+    let consumer::Config { filter_subject, ack_policy, .. } = &consumer.cached_info().config;
     // Another filter would mean acting on what nobody named here.
-    ensure!(
-        info.config.filter_subject == *filter,
-        "durable {durable} has the filter {:?}, not {filter:?}",
-        info.config.filter_subject
-    );
-    ensure!(info.config.ack_policy == AckPolicy::Explicit, "durable {durable} wants no acks");
+    ensure!(filter_subject == filter, "durable {durable} has the filter {filter_subject:?}");
+    ensure!(*ack_policy == AckPolicy::Explicit, "durable {durable} wants no acks");
     Ok(consumer)
 }
 
@@ -151,7 +146,8 @@ struct Worker {
 impl Worker {
     async fn work(&mut self, stopped: impl Fn() -> bool) -> anyhow::Result<()> {
         let (mut settled, mut last) = (0, Instant::now());
-        while !stopped() && self.options.max.is_none_or(|max| settled < max) {
+        let (max, idle) = (self.options.max, self.options.idle);
+        while !stopped() && settled < max && idle.is_none_or(|idle| last.elapsed() < idle) {
             match self.pull().await {
                 Ok(Some(message)) => {
                     settled += usize::from(self.handle(&message).await?);
@@ -163,9 +159,6 @@ impl Worker {
                     sleep(PULL).await;
                 }
             }
-            if self.options.idle.is_some_and(|idle| last.elapsed() >= idle) {
-                break;
-            }
         }
         Ok(())
     }
@@ -173,27 +166,28 @@ impl Worker {
     /// One message at a time: the clock of `ack_wait` runs for those that wait in a buffer, too.
     async fn pull(&self) -> anyhow::Result<Option<Message>> {
         let mut batch = self.consumer.batch().max_messages(1).expires(PULL).messages().await?;
-        match tokio::time::timeout(PULL * 3, batch.next()).await.context("no answer")? {
-            Some(message) => Ok(Some(message.map_err(anyhow::Error::from_boxed)?)),
-            None => Ok(None),
-        }
+        let next = tokio::time::timeout(PULL * 3, batch.next()).await.context("no answer")?;
+        next.transpose().map_err(anyhow::Error::from_boxed)
     }
 
     /// Acts where it must, and tells the server. True when the message need not come again.
     async fn handle(&mut self, message: &Message) -> anyhow::Result<bool> {
-        let verdict = self.verdict(message).await?;
+        let (verdict, subject) = (self.verdict(message).await?, &message.subject);
         let told = match &verdict {
-            // Waits until the server has it: only then is a redelivery out of the question.
-            Verdict::Done(_) => message.double_ack().await,
-            Verdict::Unreadable(_) => message.ack_with(AckKind::Term).await,
-            Verdict::Failed(_) => message.ack_with(AckKind::Nak(Some(self.options.retry))).await,
+            Verdict::Done(how) => {
+                eprintln!("{subject}: {how}");
+                // Waits until the server has it: only then is a redelivery out of the question.
+                message.double_ack().await
+            }
+            Verdict::Unreadable(why) => {
+                eprintln!("{subject}: terminated, unreadable: {why}");
+                message.ack_with(AckKind::Term).await
+            }
+            Verdict::Failed(error) => {
+                eprintln!("{subject}: failed, comes again: {error}");
+                message.ack_with(AckKind::Nak(Some(self.options.retry))).await
+            }
         };
-        let subject = &message.subject;
-        match &verdict {
-            Verdict::Done(how) => eprintln!("{subject}: {how}"),
-            Verdict::Unreadable(why) => eprintln!("{subject}: terminated, unreadable: {why}"),
-            Verdict::Failed(error) => eprintln!("{subject}: failed, comes again: {error}"),
-        }
         if let Err(error) = told {
             // It comes again, and will be known by its id.
             eprintln!("{subject}: the server did not hear it: {error}");
@@ -208,7 +202,7 @@ impl Worker {
             Ok(read) => read,
             Err(error) => return Ok(Verdict::Unreadable(format!("{error:#}"))),
         };
-        if self.acted.knows(&event.id) {
+        if self.acted.known.contains(&event.id) {
             return Ok(Verdict::Done("acted on before"));
         }
         let Some(commit) = commit(&event, self.options.path.as_deref()) else {
@@ -273,27 +267,24 @@ async fn act(command: Option<&str>, line: &str) -> io::Result<()> {
 
 /// The `CloudEvents` attributes of a message, and the event in its body.
 fn read(message: &Message) -> anyhow::Result<(BTreeMap<String, String>, Event<'static>)> {
-    let mut headers = BTreeMap::new();
-    for (name, values) in message.headers.iter().flat_map(async_nats::HeaderMap::iter) {
-        if let Some(value) = values.first() {
-            headers.insert(name.to_string().to_ascii_lowercase(), value.as_str());
-        }
-    }
-    let media_type = headers.get("content-type").copied().unwrap_or_default();
-    ensure!(media_type.eq_ignore_ascii_case("application/json"), "content-type {media_type:?}");
-    let attributes: BTreeMap<_, _> = headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix("ce-")?.to_owned(), decoded(value))))
+    let headers = message.headers.iter().flat_map(HeaderMap::iter);
+    let headers: BTreeMap<_, _> = headers
+        .filter_map(|(name, values)| Some((name.to_string().to_ascii_lowercase(), values.first()?)))
         .collect();
+    let media_type = headers.get("content-type").map_or("", |value| value.as_str());
+    ensure!(media_type.eq_ignore_ascii_case("application/json"), "content-type {media_type:?}");
+    let ce = |(name, value): (&String, &&HeaderValue)| {
+        Some((name.strip_prefix("ce-")?.to_owned(), decoded(value.as_str())))
+    };
+    let attributes: BTreeMap<_, _> = headers.iter().filter_map(ce).collect();
     let attribute = |name: &str| attributes.get(name).map_or("", String::as_str);
     ensure!(attribute("specversion") == "1.0", "specversion {:?}", attribute("specversion"));
     let event = Event::from_json(&message.payload)?;
     // One id for the server, for CloudEvents and for the body, or somebody else wrote this.
-    if attribute("id") != event.id {
-        bail!("ce-id {:?} is not the body's id {:?}", attribute("id"), event.id);
-    }
+    ensure!(attribute("id") == event.id, "ce-id {:?}, body {:?}", attribute("id"), event.id);
     // It becomes a line of a file.
-    ensure!(event.id.bytes().all(|byte| byte.is_ascii_graphic()), "id {:?}", event.id);
+    let visible = event.id.bytes().all(|byte| byte.is_ascii_graphic()) && !event.id.is_empty();
+    ensure!(visible, "id {:?}", event.id);
     Ok((attributes, event))
 }
 
@@ -302,10 +293,8 @@ fn decoded(value: &str) -> String {
     let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (mut bytes, mut rest) = (Vec::new(), value.as_bytes());
     while let [first, after @ ..] = rest {
-        let escape = match rest {
-            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
+        let escape =
+            if let [b'%', high, low, ..] = rest { hex(*high).zip(hex(*low)) } else { None };
         bytes.push(escape.map_or(*first, |(high, low)| high << 4 | low));
         rest = if escape.is_some() { &after[2..] } else { after };
     }
@@ -315,31 +304,24 @@ fn decoded(value: &str) -> String {
 
 /// The commit to check out, if this event asks for that.
 fn commit(event: &Event<'_>, path: Option<&str>) -> Option<String> {
+    use PullRequestAction::{Opened, Reopened, Synchronized};
     // Sources can be configured to take what nobody signed.
     if !event.delivery.authenticated {
         return None;
     }
     let commit = match &event.data {
         // A deleted branch has no commit after it.
-        Data::Push(_, push) if path.is_none_or(|path| may_touch(push, path)) => &push.after,
-        Data::Tag(_, tag) => {
-            if tag.commit.is_some() {
-                &tag.commit
-            } else {
-                &tag.after
-            }
-        }
-        Data::PullRequest(
-            PullRequestAction::Opened
-            | PullRequestAction::Reopened
-            | PullRequestAction::Synchronized,
-            data,
+        Data::Push(_, push) if path.is_none_or(|path| may_touch(push, path)) => push.after.as_ref(),
+        Data::Tag(_, tag) => tag.commit.as_ref().or(tag.after.as_ref()),
+        Data::PullRequest(Opened | Reopened | Synchronized, data) => {
             // Anybody can open one from a fork: that is no reason to run its code.
-        ) if data.pull_request.head.fork == Some(false) => &data.pull_request.head.sha,
+            let head = &data.pull_request.head;
+            head.sha.as_ref().filter(|_| head.fork == Some(false))
+        }
         // Also every event and action that is newer than this program.
-        _ => &None,
+        _ => None,
     };
-    commit.as_ref().map(ToString::to_string)
+    commit.map(ToString::to_string)
 }
 
 /// Whether a push may touch files under `path`: also when it is not known.
@@ -372,15 +354,9 @@ impl Acted {
         };
         // A crash can leave half a line at the end: that message was not acknowledged.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let lines = whole.lines().map(str::to_owned).collect();
-        let file = File::open("/dev/null")?;
-        let mut acted = Self { path, file, known: HashSet::new(), lines, most: most.max(1) };
-        acted.rewrite().with_context(|| acted.path.display().to_string())?;
-        Ok(acted)
-    }
-
-    fn knows(&self, id: &str) -> bool {
-        self.known.contains(id)
+        let mut lines: VecDeque<_> = whole.lines().map(str::to_owned).collect();
+        let file = newest(&path, &mut lines, most).with_context(|| path.display().to_string())?;
+        Ok(Self { path, file, known: lines.iter().cloned().collect(), lines, most })
     }
 
     /// Returns when it is on disk: only then may the message be acknowledged.
@@ -389,38 +365,35 @@ impl Acted {
         self.file.sync_data()?;
         self.known.insert(id.to_owned());
         self.lines.push_back(id.to_owned());
-        if self.lines.len() >= self.most * 2 { self.rewrite() } else { Ok(()) }
-    }
-
-    /// Forgets the oldest. At every moment there is a whole file.
-    fn rewrite(&mut self) -> io::Result<()> {
-        self.lines.drain(..self.lines.len().saturating_sub(self.most));
-        self.known = self.lines.iter().cloned().collect();
-        let new = self.path.with_extension("new");
-        let mut file = File::create(&new)?;
-        for id in &self.lines {
-            file.write_all(format!("{id}\n").as_bytes())?;
+        if self.lines.len() > self.most.saturating_mul(2) {
+            self.file = newest(&self.path, &mut self.lines, self.most)?;
+            self.known = self.lines.iter().cloned().collect();
         }
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-        self.file = file;
         Ok(())
     }
 }
 
-impl Options {
-    fn ids_file(&self) -> anyhow::Result<PathBuf> {
-        if let Some(path) = &self.ids {
-            return Ok(path.clone());
-        }
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let state = variable("XDG_STATE_HOME").map(PathBuf::from);
-        let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-        let folder = state.or_else(home).context("no home directory: say --ids FILE")?;
-        let folder = folder.join("forgewire-consumer");
-        fs::create_dir_all(&folder)?;
-        Ok(folder.join(format!("{}-{}.ids", self.stream, self.durable)))
+/// Writes the newest lines in the place of a file. At every moment there is a whole one.
+fn newest(path: &Path, lines: &mut VecDeque<String>, most: usize) -> io::Result<File> {
+    lines.drain(..lines.len().saturating_sub(most));
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(lines.iter().flat_map(|id| [id, "\n"]).collect::<String>().as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(file)
+}
+
+fn ids_file(options: &Options) -> anyhow::Result<PathBuf> {
+    if let Some(path) = &options.ids {
+        return Ok(path.clone());
     }
+    let state = std::env::var_os("XDG_STATE_HOME").filter(|folder| !folder.is_empty());
+    let home = || Some(std::env::home_dir()?.join(".local/state"));
+    let state = state.map(PathBuf::from).or_else(home).context("no home: say --ids FILE")?;
+    let folder = state.join("forgewire-consumer");
+    fs::create_dir_all(&folder)?;
+    Ok(folder.join(format!("{}-{}.ids", options.stream, options.durable)))
 }

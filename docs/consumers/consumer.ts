@@ -25,8 +25,6 @@ import { connect, nanos, type NatsConnection } from "@nats-io/transport-node";
 
 // How long one request for a message waits, in milliseconds; a stop is noticed after it at the latest.
 const PULL = 1_000;
-// How long the end waits for a connection that is away.
-const LAST_WORDS = 5_000;
 
 const USAGE = `Acts once per event of a forgewire stream.
 
@@ -141,7 +139,7 @@ async function main(): Promise<void> {
     await work(consumer, worker, stop.signal);
   } finally {
     // What was told last must still reach the server, if there is one.
-    await Promise.race([client.flush(), pause(LAST_WORDS, undefined, { ref: false })]);
+    await Promise.race([client.flush(), pause(PULL * 3, undefined, { ref: false })]);
     await client.close();
   }
 }
@@ -377,7 +375,7 @@ class Acted {
       fsyncSync(this.file!);
       this.known.add(id);
       this.lines.push(id);
-      if (this.lines.length >= this.most * 2) this.rewrite();
+      if (this.lines.length > this.most * 2) this.rewrite();
     } catch (error) {
       throw new Fatal(`cannot remember an id: ${error}`);
     }

@@ -71,6 +71,19 @@ const COMMANDS: &[(&str, Run)] = &[
         "forgewire subject decode forge.gitea.acme.my%2Erepo.push.updated.feature%2Flogin",
         Dev("", "  ref     feature/login\n"),
     ),
+    ("make consumers-deps", Integration("make consumers-deps")),
+    (
+        "cargo run -q --example consumer -- ci-rust 'forge.gitea.acme.widgets.push.*.main' --create",
+        Integration("acts cargo run -q --locked --example consumer -- ci-rust"),
+    ),
+    (
+        "target/consumers/python/bin/python docs/consumers/consumer.py ci-python 'forge.gitea.acme.widgets.push.*.main' --create",
+        Integration("acts target/consumers/python/bin/python docs/consumers/consumer.py ci-python"),
+    ),
+    (
+        "node target/consumers/typescript/build/consumer.js ci-typescript 'forge.gitea.acme.widgets.push.*.main' --create",
+        Integration("acts node target/consumers/typescript/build/consumer.js ci-typescript"),
+    ),
     ("make bench", Integration("make bench ARGS=")),
     ("make lint", Integration("lint() { make lint; }")),
     ("make doc", Integration("doc() { make doc; }")),
@@ -419,9 +432,15 @@ fn every_test_that_the_architecture_names_is_there() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/events.md"] {
-        let folder = root().join(document).parent().unwrap().to_owned();
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "docs/consumers/README.md",
+        "docs/events.md",
+    ] {
         let text = text(document);
+        let folder = root().join(document).parent().unwrap().to_owned();
         let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
         for link in links.filter(|link| !link.starts_with("https://")) {
             if let Some(anchor) = link.strip_prefix('#') {

@@ -35,7 +35,7 @@ fn without_tests(text: &str) -> &str {
 
 #[test]
 fn files_stay_short_and_say_what_they_own() {
-    for folder in ["src", "benches", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
+    for folder in ["src", "benches", "docs", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
         for (name, text) in rust_files(folder) {
             assert!(text.starts_with("//!"), "{name}: no module doc");
             let lines = without_tests(&text).lines().count();
@@ -111,7 +111,7 @@ fn statuses_appear_only_where_http_is_spoken() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    for folder in ["src", "benches", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
+    for folder in ["src", "benches", "docs", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
         for (name, text) in rust_files(folder) {
             for word in [
                 concat!("TO", "DO"),
