@@ -85,12 +85,14 @@ impl Language {
             }
             Self::Python => {
                 let python = prepared("python", "requirements.txt")?.join("bin/python");
+                starts(&python)?;
                 let mut command = Command::new(python);
                 command.arg("-X").arg("dev").arg(root().join("docs/consumers/consumer.py"));
                 Ok(command)
             }
             Self::TypeScript => {
                 let folder = prepared("typescript", "package-lock.json")?;
+                starts(Path::new("node"))?;
                 TRANSLATED.get_or_init(|| check_and_translate(&folder));
                 let mut command = Command::new("node");
                 command.arg(folder.join("build/consumer.js"));
@@ -114,6 +116,12 @@ fn prepared(language: &str, list: &str) -> Result<PathBuf, String> {
     } else {
         Err("its packages are not there: make consumers-deps".to_owned())
     }
+}
+
+/// Says so where a program cannot be started at all.
+fn starts(program: &Path) -> Result<(), String> {
+    let version = std::process::Command::new(program).arg("--version").output();
+    version.map(drop).map_err(|error| format!("{}: {error}", program.display()))
 }
 
 /// Node runs no TypeScript; the compiler finds the packages above the file only.
@@ -178,6 +186,14 @@ impl Place {
         let consumer: PullConsumer =
             jetstream.get_consumer_from_stream("ci", "FORGE").await.unwrap();
         consumer.cached_info().clone()
+    }
+
+    /// What consumers of `ci` say to the server from now on.
+    async fn acknowledgements(&self) -> async_nats::Subscriber {
+        let client = async_nats::connect(&self.nats.url).await.unwrap();
+        let heard = client.subscribe("$JS.ACK.FORGE.ci.>").await.unwrap();
+        client.flush().await.unwrap();
+        heard
     }
 
     /// Waits until the server has heard that nothing need come again.
@@ -382,8 +398,14 @@ async fn what_can_never_be_read_is_terminated_and_holds_nobody_up(place: Place) 
     place.push("next").await;
     // The last word of a run is heard too.
     jetstream.publish(subject, "".into()).await.unwrap().await.unwrap();
+    let mut heard = place.acknowledgements().await;
     let lines = place.run(FILTER, &["--max", &count.to_string()]).await;
     assert_eq!(ids(&lines), ["gitea:good", "gitea:next"]);
+    // All but the two are terminated, not acknowledged as if they had been acted on.
+    for _ in 2..count {
+        let terminated = async { while heard.next().await.unwrap().payload != "+TERM" {} };
+        tokio::time::timeout(LIMIT, terminated).await.expect("all are terminated");
+    }
     place.everything_is_settled().await;
     assert_eq!(place.info().await.delivered.consumer_sequence, count as u64);
 }
@@ -391,9 +413,7 @@ async fn what_can_never_be_read_is_terminated_and_holds_nobody_up(place: Place) 
 async fn an_action_longer_than_ack_wait_keeps_its_message(place: Place) {
     let ack_wait = Duration::from_secs(3);
     place.durable(FILTER, ack_wait).await;
-    let client = async_nats::connect(&place.nats.url).await.unwrap();
-    let mut heard = client.subscribe("$JS.ACK.FORGE.ci.>").await.unwrap();
-    client.flush().await.unwrap();
+    let mut heard = place.acknowledgements().await;
     place.push("long").await;
     let gate = place.gate();
     let run = ["--run", "cat >> acted && cat go", "--max", "1"];
