@@ -5,6 +5,7 @@
 //! whether to try again, and what to tell a forge, is for the [`crate::outbox`].
 
 mod acks;
+mod queue;
 pub mod stream;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::config::Nats;
 use crate::message::{self, Message};
 use acks::Acks;
 pub use acks::{Ack, Unacknowledged};
+use queue::{Outgoing, Queue};
 
 /// A dead peer is noticed when two pings went unanswered and the third is due: after three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(4);
@@ -55,6 +57,7 @@ pub enum ConnectError {
 pub struct JetStream {
     client: async_nats::Client,
     acks: Arc<Acks>,
+    queue: Arc<Queue>,
     link: watch::Receiver<Link>,
     places: HeaderMap,
 }
@@ -89,8 +92,17 @@ impl JetStream {
         let inbox = client.new_inbox();
         let subscriber = client.subscribe(format!("{inbox}.*")).await?;
         let acks = Arc::new(Acks::new(inbox));
+        let queue = Arc::new(Queue::default());
         let replies = Arc::clone(&acks).receive(subscriber, link.clone());
-        Ok((Self { client, acks, link, places: places() }, replies))
+        let sending = Arc::clone(&queue).send(client.clone(), Arc::clone(&acks));
+        // Both go on for ever; when the client ends, so does the one that hears from it.
+        let work = async move {
+            tokio::select! {
+                () = replies => {}
+                () = sending => {}
+            }
+        };
+        Ok((Self { client, acks, queue, link, places: places() }, work))
     }
 
     /// Publishes one message and waits for its acknowledgement, at most `patience`.
@@ -107,17 +119,15 @@ impl JetStream {
             return Err(Unacknowledged::Away);
         }
         let waiting = self.acks.expect();
-        let sent = self.client.publish_with_reply_and_headers(
-            message.subject.as_str().to_owned(),
-            waiting.reply_subject().to_owned(),
-            headers(message, &self.places)?,
-            message.body.clone(),
-        );
-        let answered = async {
-            sent.await.map_err(|error| Unacknowledged::from_client(&error))?;
-            waiting.answer().await
-        };
-        tokio::time::timeout(patience, answered).await.unwrap_or(Err(Unacknowledged::TimedOut))
+        let _handed_over = self.queue.put(Outgoing {
+            token: waiting.token(),
+            subject: message.subject.as_str().into(),
+            reply: waiting.reply_subject(),
+            headers: headers(message, &self.places)?,
+            body: message.body.clone(),
+        });
+        let answer = tokio::time::timeout(patience, waiting.answer()).await;
+        answer.unwrap_or(Err(Unacknowledged::TimedOut))
     }
 
     /// The state of the connection, and every change of it.

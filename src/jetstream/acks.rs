@@ -9,6 +9,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_nats::Subject;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use tokio::sync::{oneshot, watch};
@@ -108,7 +109,6 @@ pub(super) struct Acks {
 pub(super) struct Expected<'a> {
     acks: &'a Acks,
     token: u64,
-    reply_subject: String,
     answer: oneshot::Receiver<Answer>,
 }
 
@@ -122,7 +122,7 @@ impl Acks {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(token, sender);
-        Expected { acks: self, token, reply_subject: format!("{}.{token}", self.inbox), answer }
+        Expected { acks: self, token, answer }
     }
 
     /// Hands out what comes in, and tells everybody when the connection is lost.
@@ -151,10 +151,17 @@ impl Acks {
 
     fn hand_out(&self, reply: &async_nats::Message) {
         let token = reply.subject.rsplit_once('.').and_then(|(_, token)| token.parse().ok());
-        let waiting = token.and_then(|token: u64| self.waiting().remove(&token));
+        if let Some(token) = token {
+            self.answer(token, read(reply));
+        }
+    }
+
+    /// Tells who waits for it what became of a message.
+    pub(super) fn answer(&self, token: u64, answer: Answer) {
+        let waiting = self.waiting().remove(&token);
         if let Some(waiting) = waiting {
             // Who gave up in this moment does not want it any more.
-            let _ = waiting.send(read(reply));
+            let _ = waiting.send(answer);
         }
     }
 
@@ -172,8 +179,12 @@ impl Acks {
 }
 
 impl Expected<'_> {
-    pub(super) fn reply_subject(&self) -> &str {
-        &self.reply_subject
+    pub(super) fn token(&self) -> u64 {
+        self.token
+    }
+
+    pub(super) fn reply_subject(&self) -> Subject {
+        Subject::from(format!("{}.{}", self.acks.inbox, self.token))
     }
 
     pub(super) async fn answer(mut self) -> Answer {
