@@ -94,7 +94,7 @@ impl Daemon {
             config,
         });
         let limits = limits(&app.config.http);
-        let hooks = Server::spawn(hooks, ingress::hooks(Arc::clone(&app)), limits);
+        let hooks = Server::spawn(hooks, ingress::Hooks(Arc::clone(&app)), limits);
         let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
         Ok(Self { app, hooks, admin, tasks })
     }

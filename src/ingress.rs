@@ -1,16 +1,23 @@
 //! HTTP: which path and method leads where, and how every answer looks.
 //!
 //! In come requests from [`crate::listen`], out come receipts and problems. Statuses appear here and
-//! nowhere else. Two routers, one for forges and one for operators, on two listeners.
+//! nowhere else. One handler for forges and a router for operators, on two listeners.
 
 mod admin;
 mod problem;
 mod receive;
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{any, get};
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
@@ -31,23 +38,32 @@ pub struct App {
     pub work: TaskTracker,
 }
 
-/// The routes for forges: `POST /hooks/<source>`.
-pub fn hooks(app: Arc<App>) -> Router {
-    // Every method comes to the one handler, which knows what the source takes: a route for GET would
-    // answer HEAD by publishing.
-    Router::new()
-        .route("/hooks/{source}", any(receive::receive))
-        .fallback(async || Problem::NotFound)
-        .with_state(app)
+/// What answers forges: `POST /hooks/<source>`. There is nothing to route: every path and method comes to the
+/// one handler, which knows what the source takes.
+#[derive(Clone, Debug)]
+pub struct Hooks(pub Arc<App>);
+
+impl Service<hyper::Request<Incoming>> for Hooks {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let app = Arc::clone(&self.0);
+        Box::pin(
+            async move { Ok(receive::receive(app, request.map(Body::new)).await.into_response()) },
+        )
+    }
 }
 
 /// The routes for operators: `/livez`, `/readyz`, `/version`.
-pub fn admin(health: Arc<Health>) -> Router {
-    Router::new()
+pub fn admin(health: Arc<Health>) -> TowerToHyperService<Router> {
+    let router = Router::new()
         .route("/livez", get(admin::livez))
         .route("/readyz", get(admin::readyz))
         .route("/version", get(admin::version))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed { allow: "GET, HEAD" })
-        .with_state(health)
+        .with_state(health);
+    TowerToHyperService::new(router)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -32,13 +32,13 @@ const INLINE_BYTES: usize = 128 * 1024;
 /// Most events that a receipt lists.
 const LISTED: usize = 50;
 
-/// `POST /hooks/{source}`.
-pub(super) async fn receive(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let known = SourceName::new(&name).ok().filter(|name| app.config.sources.contains_key(name));
+/// `POST /hooks/<source>`, and every other path and method, which lead nowhere.
+pub(super) async fn receive(app: Arc<App>, request: Request) -> Result<Response, Problem> {
+    let name = request.uri().path().strip_prefix("/hooks/");
+    let Some(name) = name.filter(|name| !name.is_empty() && !name.contains('/')) else {
+        return Err(Problem::NotFound);
+    };
+    let known = SourceName::new(name).ok().filter(|name| app.config.sources.contains_key(name));
     let Some(name) = known else {
         facts::request_refused(Problem::NoSuchSource.verdict().1);
         return Err(Problem::NoSuchSource);

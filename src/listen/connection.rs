@@ -8,15 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{sleep_until, timeout};
 use tracing::debug;
@@ -81,16 +79,43 @@ enum End {
     Silent,
 }
 
+/// What answers requests; an axum `Router` does inside a `TowerToHyperService`.
+pub trait Answer:
+    Service<
+        Request<Incoming>,
+        Response = hyper::Response<axum::body::Body>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Answer for S where
+    S: Service<
+            Request<Incoming>,
+            Response = hyper::Response<axum::body::Body>,
+            Error = Infallible,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// What every connection of a server is served with.
 #[derive(Clone)]
-pub(super) struct Protocol {
+pub(super) struct Protocol<S> {
     http: http1::Builder,
-    router: TowerToHyperService<Router>,
+    service: S,
     tick: Duration,
 }
 
-impl Protocol {
-    pub(super) fn new(limits: &Limits, router: Router) -> Self {
+impl<S: Answer> Protocol<S> {
+    pub(super) fn new(limits: &Limits, service: S) -> Self {
         let mut http = http1::Builder::new();
         // A client that has sent its request may close its side: the request is served all the same.
         http.half_close(true)
@@ -98,8 +123,7 @@ impl Protocol {
             .max_buf_size(limits.max_header_bytes.max(SMALLEST_BUFFER));
         Self {
             http,
-            // Builds the routes once instead of at every request.
-            router: TowerToHyperService::new(router.with_state(())),
+            service,
             tick: limits.header_timeout.min(limits.body_timeout).min(limits.idle_timeout),
         }
     }
@@ -178,11 +202,11 @@ impl Protocol {
         &self,
         mut request: Request<Incoming>,
         conn: &Arc<Conn>,
-    ) -> impl Future<Output = Result<hyper::Response<Response>, Infallible>> + use<> {
+    ) -> impl Future<Output = Result<hyper::Response<Response>, Infallible>> + use<S> {
         let conn = Arc::clone(conn);
         conn.request_begins(!request.body().is_end_stream());
         request.extensions_mut().insert(ConnHandle(Arc::clone(&conn)));
-        let answer = self.router.call(request);
+        let answer = self.service.call(request);
         async move {
             let mut response = answer.await?;
             if conn.response_begins() {

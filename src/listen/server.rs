@@ -1,6 +1,6 @@
 //! The accept loop and its stop.
 //!
-//! In come a listener, a router and limits; out comes a [`Server`] that owns every task it
+//! In come a listener, what answers requests, and limits; out comes a [`Server`] that owns every task it
 //! started. One task accepts and owns the connections' tasks, so ending it ends them all.
 
 use std::io;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::Router;
 use futures_util::FutureExt as _;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
 use super::Limits;
-use super::connection::{Protocol, refuse};
+use super::connection::{Answer, Protocol, refuse};
 use super::registry::Shared;
 use super::socket::{Listener, ignore_handshakes, prepare};
 
@@ -82,11 +81,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts serving `router` at `listener`. Must be called inside a tokio runtime.
+    /// Starts serving `service` at `listener`. Must be called inside a tokio runtime.
     #[must_use]
-    pub fn spawn(listener: Listener, router: Router, limits: Limits) -> Self {
+    pub fn spawn<S: Answer>(listener: Listener, service: S, limits: Limits) -> Self {
         let addr = listener.local_addr();
-        let protocol = Protocol::new(&limits, router);
+        let protocol = Protocol::new(&limits, service);
         let shared = Arc::new(Shared::new(limits));
         let close = CancellationToken::new();
         let hard = CancellationToken::new();
@@ -172,16 +171,16 @@ impl Server {
     }
 }
 
-struct Acceptor {
+struct Acceptor<S> {
     shared: Arc<Shared>,
-    protocol: Protocol,
+    protocol: Protocol<S>,
     tasks: JoinSet<()>,
     refusals: Arc<Semaphore>,
     /// The last accept failed for want of something: said once, until one succeeds.
     starved: bool,
 }
 
-impl Acceptor {
+impl<S: Answer> Acceptor<S> {
     /// Accepts until told to close, then waits for the connections. Returns how many were cut.
     async fn run(
         mut self,

@@ -15,6 +15,7 @@ use forgewire::listen::body::{BodyError, read_body};
 use forgewire::listen::registry::ConnHandle;
 use forgewire::listen::server::Server;
 use forgewire::listen::socket::bind;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -49,7 +50,7 @@ pub(crate) fn start(limits: Limits) -> (Server, Gate) {
             .route("/body", post(body))
             .with_state(gate.clone());
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    (Server::spawn(listener, router, limits), gate)
+    (Server::spawn(listener, TowerToHyperService::new(router), limits), gate)
 }
 
 async fn panics() -> StatusCode {
