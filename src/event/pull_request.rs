@@ -127,11 +127,16 @@ pub struct Branch<'a> {
     /// Whether `sha` is shortened: compare it as a prefix.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abbreviated: bool,
+    /// On the head: full name of a ref in the target repository that leads to the same commit, for example
+    /// `refs/pull/7/head`, where the forge names that because it names no branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_ref: Option<Cow<'a, str>>,
     /// Repository that it is in; absent where that is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository<'a>>,
-    /// On the head: whether it may come from another repository than the target. True also where that is
-    /// not known, so that who trusts only its own branches need look nowhere else.
+    /// On the head: whether it may come from somebody who may not push to the target repository. False only
+    /// for a branch of the target; true also where that is not known, so that who trusts only its own
+    /// branches need look nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork: Option<bool>,
 }

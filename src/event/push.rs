@@ -1,6 +1,7 @@
 //! The facts of `push`, `tag`, `ref`, `ping` and `unrecognized`.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +17,14 @@ pub struct Push<'a> {
     /// Commit that the branch points to; absent for a deleted branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<ObjectHash<'a>>,
-    /// Whether history was rewritten, where the forge says it (Gitea, Forgejo and Gogs do not).
+    /// Whether commits that the branch had are gone from it. Gitea, Forgejo and Gogs do not say it: of them it is
+    /// known, and true, where nothing new was pushed, and absent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<bool>,
     /// Page that compares before and after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compare_url: Option<Cow<'a, str>>,
-    /// Commits, oldest first. Forges cap the list: see `commits_complete`.
+    /// Commits that are new to the branch, oldest first. Forges cap the list: see `commits_complete`.
     pub commits: Vec<Commit<'a>>,
     /// Whether `commits` surely is every commit of the push. When false, do not filter by path.
     pub commits_complete: bool,
@@ -37,6 +39,33 @@ pub struct Push<'a> {
     /// Who pushed, where that is somebody else than the event's actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pusher: Option<Actor<'a>>,
+}
+
+impl<'a> Push<'a> {
+    /// The details of the commit that `after` names, if the forge sent them.
+    #[must_use]
+    pub fn tip(&self) -> Option<&Commit<'a>> {
+        let after = self.after.as_ref()?;
+        let mut details = self.commits.iter().rev().chain(&self.head_commit);
+        details.find(|commit| commit.id == *after)
+    }
+
+    /// The files that the commits of a push to a branch add, remove or change; `None` where these are not
+    /// surely all that differ, so that a filter by path must let the push through.
+    ///
+    /// They are for a branch that was there before. Of a new one it is not known what to compare with, of a
+    /// rewritten one not what is gone. A forge that does not say `forced` hides one case from this: commits
+    /// that were replaced by others. Who must know compares `before` and `after` with git.
+    #[must_use]
+    pub fn changed_paths(&self) -> Option<BTreeSet<&str>> {
+        let moved_on = self.before.is_some() && self.after.is_some() && self.forced != Some(true);
+        let all_known = self.commits_complete && self.files_known && !self.commits.is_empty();
+        if !(moved_on && all_known) {
+            return None;
+        }
+        let files = self.commits.iter().flat_map(|c| [&c.added, &c.removed, &c.modified]);
+        Some(files.flatten().flatten().map(|file| &**file).collect())
+    }
 }
 
 /// A commit.
@@ -167,6 +196,54 @@ impl Reason {
             Self::UnknownRef => "unknown_ref",
             Self::Unreadable => "unreadable",
             Self::Other(name) => name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push() -> Push<'static> {
+        let commit = |id: &'static str, added: &'static str| Commit {
+            id: id.into(),
+            added: Some(vec![added.into()]),
+            removed: Some(Vec::new()),
+            modified: Some(vec!["b".into()]),
+            ..Commit::default()
+        };
+        Push {
+            before: Some("01".into()),
+            after: Some("03".into()),
+            commits: vec![commit("02", "a"), commit("03", "c")],
+            commits_complete: true,
+            files_known: true,
+            ..Push::default()
+        }
+    }
+
+    #[test]
+    fn the_tip_is_the_commit_that_the_branch_points_to_wherever_it_stands() {
+        assert_eq!(push().tip().map(|tip| &*tip.id), Some("03"));
+        let known = Commit { id: "01".into(), ..Commit::default() };
+        let moved = Push { after: Some("01".into()), head_commit: Some(known), ..Push::default() };
+        assert_eq!(moved.tip().map(|tip| &*tip.id), Some("01"));
+        assert_eq!(Push { after: Some("09".into()), ..push() }.tip(), None);
+        assert_eq!(Push { after: None, ..push() }.tip(), None);
+    }
+
+    #[test]
+    fn paths_are_told_only_where_they_are_surely_all() {
+        assert_eq!(push().changed_paths(), Some(BTreeSet::from(["a", "b", "c"])));
+        for unsure in [
+            Push { before: None, ..push() },
+            Push { after: None, ..push() },
+            Push { forced: Some(true), ..push() },
+            Push { commits_complete: false, ..push() },
+            Push { files_known: false, ..push() },
+            Push { commits: Vec::new(), ..push() },
+        ] {
+            assert_eq!(unsure.changed_paths(), None, "{unsure:?}");
         }
     }
 }

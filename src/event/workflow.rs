@@ -72,7 +72,11 @@ pub struct WorkflowRun<'a> {
     /// The branch that it runs for, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<Cow<'a, str>>,
-    /// Whether that commit may come from another repository, where the forge says it.
+    /// The tag that it runs for, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Cow<'a, str>>,
+    /// Whether that commit may come from somebody who may not push to this repository: true for a pull
+    /// request that may come from elsewhere, false for branches and tags, absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork: Option<bool>,
     /// The repository that the commit comes from, where the forge says it.

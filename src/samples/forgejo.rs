@@ -3,10 +3,11 @@
 
 use super::HeaderPart::{Delivery, Event, EventType, Signature};
 use super::gitea::{
-    ASSIGNED, CLOSED, CREATE, CREATED_TAG, DELETE, DELETED_TAG, DEMILESTONED, EDITED, FROM_FORK,
-    GONE_BRANCH, GONE_TAG, HEAD_GONE, LABELED, MERGED, MILESTONED, NEW_BRANCH, NEW_TAG,
-    NOTHING_NEW, PARTS, PULL_REQUEST, PUSH, REOPENED, REVIEW_REQUESTED, REVIEW_UNREQUESTED, SHA256,
-    SYNCHRONIZED, TEST, UNASSIGNED, UNLABELED, UNRECOGNIZED, project, sample, talk,
+    AGIT, ASSIGNED, CLOSED, CREATE, CREATED_TAG, DELETE, DELETED_TAG, DEMILESTONED, EDITED,
+    FROM_FORK, GONE_BRANCH, GONE_TAG, HEAD_GONE, LABELED, MERGED, MILESTONED, MOVED_BACK,
+    NEW_BRANCH, NEW_TAG, NOTHING_NEW, PARTS, PULL_REQUEST, PUSH, REOPENED, REVIEW_REQUESTED,
+    REVIEW_UNREQUESTED, SHA256, SYNCHRONIZED, TEST, UNASSIGNED, UNLABELED, UNRECOGNIZED, project,
+    sample, talk,
 };
 use super::{Sample, Sender};
 
@@ -67,6 +68,8 @@ const SUBSCRIPTIONS: &[(&str, &str)] = &[
     ("wiki", "wiki"),
 ];
 
+/// Forgejo says which flow it is.
+const AGIT_FLOW: &str = r#"{"pull_request": {"flow": 1}}"#;
 const FLOW: &str = include_str!("forgejo/pull_request.json");
 /// Repository and actor stand in the run.
 const ACTION_RUN: &str = include_str!("forgejo/action_run.json");
@@ -87,6 +90,7 @@ const FULL_TAG: &str = r#"{"ref": "refs/tags/v1.4.0"}"#;
 #[rustfmt::skip]
 const SAMPLES: &[Sample] = &[
     sample!("push", "push", "push.updated", PUSH),
+    sample!("push-moved-back", "push", "push.updated", PUSH, MOVED_BACK),
     sample!("push-created", "push", "push.created", PUSH, NEW_BRANCH),
     sample!("push-deleted", "push", "ref.deleted", PUSH, GONE_BRANCH),
     sample!("push-created-at-known-commit", "push", "push.created", PUSH, NEW_BRANCH, NOTHING_NEW),
@@ -99,6 +103,7 @@ const SAMPLES: &[Sample] = &[
     sample!("tag-deleted", "delete", "ref.deleted", DELETE, DELETED_TAG, FULL_TAG),
     sample!("pull-request-opened", "pull_request", "pull_request.opened", PULL_REQUEST, FLOW),
     sample!("pull-request-from-fork", "pull_request", "pull_request.opened", PULL_REQUEST, FLOW, FROM_FORK),
+    sample!("pull-request-without-fork", "pull_request", "pull_request.opened", PULL_REQUEST, FLOW, AGIT_FLOW, AGIT),
     sample!("pull-request-closed", "pull_request", "pull_request.closed", PULL_REQUEST, FLOW, CLOSED),
     sample!("pull-request-head-gone", "pull_request", "pull_request.closed", PULL_REQUEST, FLOW, CLOSED, HEAD_GONE),
     sample!("pull-request-merged", "pull_request", "pull_request.merged", PULL_REQUEST, FLOW, MERGED),

@@ -95,6 +95,15 @@ pub(super) const GONE_BRANCH: &str = r#"{
     "after": "0000000000000000000000000000000000000000",
     "compare_url": "https://git.example.com/", "commits": [], "total_commits": 0, "head_commit": "@null"
 }"#;
+/// A branch that was moved back to a commit it had before.
+pub(super) const MOVED_BACK: &str = r#"{
+    "before": "6f1c2a9e0b4d58c3e7a1f96d20c4b8e5a3d71f02", "after": "0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d",
+    "commits": [], "total_commits": 0,
+    "head_commit": {
+        "id": "0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d", "message": "Cut before measuring\n",
+        "url": "https://git.example.com/acme/Widgets/commit/0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d"
+    }
+}"#;
 /// A new branch at a commit that another branch has: nothing to compare.
 pub(super) const NOTHING_NEW: &str =
     r#"{"compare_url": "https://git.example.com/", "commits": [], "total_commits": 0}"#;
@@ -134,6 +143,11 @@ pub(super) const CLOSED: &str = r#"{
 /// The head is in another repository.
 pub(super) const FROM_FORK: &str = r#"{
     "pull_request": {"user": "@jonas", "head": {"repo_id": 57, "repo": "@fork"}},
+    "sender": "@jonas"
+}"#;
+/// Pushed to `refs/for/main`, which takes no right to push: no branch, and the target as the head's repository.
+pub(super) const AGIT: &str = r#"{
+    "pull_request": {"user": "@jonas", "head": {"label": "", "ref": "refs/pull/17/head"}},
     "sender": "@jonas"
 }"#;
 /// The fork that the head was in is deleted; the pull request's own ref stands in for the branch.
@@ -198,6 +212,7 @@ const DELETED: &str = r#"{"action": "deleted"}"#;
 #[rustfmt::skip]
 const SAMPLES: &[Sample] = &[
     sample!("push", "push", "push.updated", PUSH),
+    sample!("push-moved-back", "push", "push.updated", PUSH, MOVED_BACK),
     sample!("push-created", "push", "push.created", PUSH, NEW_BRANCH),
     sample!("push-deleted", "push", "ref.deleted", PUSH, GONE_BRANCH),
     sample!("push-created-at-known-commit", "push", "push.created", PUSH, NEW_BRANCH, NOTHING_NEW),
@@ -210,6 +225,7 @@ const SAMPLES: &[Sample] = &[
     sample!("tag-deleted", "delete", "ref.deleted", DELETE, DELETED_TAG),
     sample!("pull-request-opened", "pull_request", "pull_request.opened", PULL_REQUEST),
     sample!("pull-request-from-fork", "pull_request", "pull_request.opened", PULL_REQUEST, FROM_FORK),
+    sample!("pull-request-without-fork", "pull_request", "pull_request.opened", PULL_REQUEST, AGIT),
     sample!("pull-request-closed", "pull_request", "pull_request.closed", PULL_REQUEST, CLOSED),
     sample!("pull-request-head-gone", "pull_request", "pull_request.closed", PULL_REQUEST, CLOSED, HEAD_GONE),
     sample!("pull-request-merged", "pull_request", "pull_request.merged", PULL_REQUEST, MERGED),
@@ -271,9 +287,11 @@ const SAMPLES: &[Sample] = &[
     sample!("workflow-run-requested", "workflow_run", "workflow_run.requested", project::RUN),
     sample!("workflow-run-in-progress", "workflow_run", "workflow_run.in_progress", project::RUN, project::RUN_STARTED),
     sample!("workflow-run-completed", "workflow_run", "workflow_run.completed", project::RUN, project::RUN_COMPLETED),
+    sample!("workflow-run-completed-of-tag", "workflow_run", "workflow_run.completed", project::RUN, project::RUN_COMPLETED, project::RUN_OF_TAG),
     sample!("workflow-run-completed-of-pull-request", "workflow_run", "workflow_run.completed", project::RUN, project::RUN_COMPLETED, project::RUN_OF_PULL_REQUEST),
     sample!("workflow-job-queued", "workflow_job", "workflow_job.queued", project::JOB),
     sample!("workflow-job-waiting", "workflow_job", "workflow_job.waiting", project::JOB, project::JOB_WAITING),
+    sample!("workflow-job-waiting-by-new-version", "workflow_job", "workflow_job.waiting", project::JOB, project::JOB_PENDING),
     sample!("workflow-job-in-progress", "workflow_job", "workflow_job.in_progress", project::JOB, project::JOB_STARTED),
     sample!("workflow-job-completed", "workflow_job", "workflow_job.completed", project::JOB, project::JOB_STARTED, project::JOB_COMPLETED),
     sample!("ping", "push", "ping.sent", PUSH, TEST),

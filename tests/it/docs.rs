@@ -88,5 +88,9 @@ fn a_member_is_marked_for_the_kinds_that_say_it() {
         "yes yes –",
         "an empty list says nobody"
     );
-    assert_eq!(row("push", "forced"), "– – –");
+    // No forge of the family says it; the first two say how many commits are new, and none are where a branch
+    // was moved back.
+    assert_eq!(row("push", "forced"), "yes yes –");
+    assert_eq!(row("pull_request", "pull_request.head.pull_ref"), "yes yes –");
+    assert_eq!(row("workflow_run", "run.tag"), "yes – –");
 }

@@ -53,11 +53,15 @@ pub(in crate::samples) const RUN_COMPLETED: &str = r#"{
         "started_at": "2026-11-02T10:30:04Z", "completed_at": "2026-11-02T10:33:20Z"
     }
 }"#;
+/// Of a tag: no branch.
+pub(in crate::samples) const RUN_OF_TAG: &str = r#"{
+    "workflow_run": {"path": "test.yml@refs/tags/v1.4.0", "head_branch": "", "conclusion": "success"}
+}"#;
 /// Of a pull request: no branch, and the commit comes from a fork.
 pub(in crate::samples) const RUN_OF_PULL_REQUEST: &str = r#"{
     "workflow_run": {
         "event": "pull_request", "path": "test.yml@refs/pull/17/head", "head_branch": "",
-        "head_repository": "@fork", "conclusion": "success",
+        "conclusion": "success",
         "pull_requests": [{
             "id": 301, "number": 17, "url": "https://git.example.com/api/v1/repos/acme/Widgets/pulls/17",
             "head": {
@@ -77,6 +81,9 @@ pub(in crate::samples) const JOB_WAITING: &str = r#"{
     "action": "waiting",
     "workflow_job": {"status": "waiting", "labels": "@null", "steps": "@null", "runner_id": null, "runner_name": null}
 }"#;
+/// The same in the words of newer versions (`ToActionsStatus` in `services/convert/action.go`).
+pub(in crate::samples) const JOB_PENDING: &str =
+    r#"{"action": "pending", "workflow_job": {"status": "pending"}}"#;
 pub(in crate::samples) const JOB_STARTED: &str = r#"{
     "action": "in_progress",
     "workflow_job": {

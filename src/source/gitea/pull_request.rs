@@ -1,5 +1,7 @@
 //! `pull_request` and its kin: everything that happens to a pull request but reviews and comments.
 
+use std::borrow::Cow;
+
 use super::common::{actor, actors, branch_name, repository};
 use super::wire;
 use crate::event::{
@@ -200,8 +202,16 @@ fn sides<'a>(pull: &wire::PullRequest<'a>) -> (Branch<'a>, Branch<'a>) {
     let mut head = side(pull.head.as_ref(), &pull.head_branch, pull.head_repo.as_ref());
     let id = |branch: &Branch<'a>| branch.repository.as_ref()?.id.clone();
     let same = id(&head).is_some() && id(&head) == id(&base);
-    head.fork = Some(!same);
+    // A pull request of the AGit flow needs no right to push: it has no branch, and the target as its head's
+    // repository (`ToAPIPullRequest` in `services/convert/pull.go`). A branch that is gone looks the same.
+    head.fork = Some(!same || head.reference.is_none());
+    head.pull_ref = pull.head.as_ref().and_then(|head| pull_ref(&head.reference));
     (head, base)
+}
+
+/// `refs/pull/7/head`, which stands in for a branch that is gone or never was.
+fn pull_ref<'a>(name: &Text<'a>) -> Option<Cow<'a, str>> {
+    name.said().filter(|name| name.starts_with("refs/pull/"))
 }
 
 fn side<'a>(
@@ -213,6 +223,7 @@ fn side<'a>(
         reference: nested.and_then(|branch| branch_name(&branch.reference)).or_else(|| name.said()),
         sha: nested.and_then(|branch| branch.sha.said_hash()),
         abbreviated: false,
+        pull_ref: None,
         repository: nested.and_then(|branch| branch.repo.as_ref()).or(repo).map(repository),
         fork: None,
     }

@@ -60,10 +60,13 @@ fn branch_pushed(hook: wire::Push<'_>, created: bool, deleted: bool) -> Result<D
     let listed = commits.len() as u64;
     let counted = hook.total_commits == Some(listed) && commits.len() == sent;
     let lists_head = commits.iter().any(|commit| Some(&commit.id) == after.as_ref());
+    // Between two commits of which neither is new to the other's history there is always something, in one
+    // direction: nothing new means that the branch was moved back.
+    let moved_back = !created && hook.total_commits == Some(0) && sent == 0;
     let push = Push {
         before,
         after,
-        forced: None,
+        forced: moved_back.then_some(true),
         compare_url,
         commits_complete: counted && !(created && listed >= NEW_BRANCH_LIMIT),
         total_commits: hook.total_commits,

@@ -25,7 +25,7 @@ pub(super) fn run<'a>(hook: &wire::RunHook<'a>) -> Result<Fact<'a>, Reason> {
     }
     let run = details(sent);
     let (action, occurred_at) = match native {
-        "requested" => (A::Requested, None),
+        "requested" => (A::Requested, run.created_at),
         "in_progress" => (A::InProgress, run.started_at),
         "completed" => (A::Completed, run.completed_at),
         _ => return Err(Reason::UnknownAction),
@@ -75,7 +75,7 @@ pub(super) fn job<'a>(hook: &wire::JobHook<'a>) -> Result<Fact<'a>, Reason> {
     };
     let (action, occurred_at) = match native {
         "queued" => (A::Queued, job.created_at),
-        "waiting" => (A::Waiting, job.created_at),
+        "waiting" | "pending" => (A::Waiting, job.created_at),
         "in_progress" => (A::InProgress, job.started_at),
         "completed" => (A::Completed, job.completed_at),
         _ => return Err(Reason::UnknownAction),
@@ -106,8 +106,8 @@ fn reference<'a>(branch: Option<&Cow<'a, str>>) -> Option<RefName<'a>> {
 }
 
 fn details<'a>(run: &wire::Run<'a>) -> WorkflowRun<'a> {
-    let id = |repo: &Option<super::wire::Repository<'_>>| repo.as_ref()?.id.said();
-    let (head, own) = (id(&run.head_repository), id(&run.repository));
+    let full = full_ref_of(&run.path);
+    let named = full.as_deref().and_then(full_ref);
     WorkflowRun {
         id: run.id.said(),
         number: run.number,
@@ -119,7 +119,8 @@ fn details<'a>(run: &wire::Run<'a>) -> WorkflowRun<'a> {
         conclusion: run.conclusion.as_str().map(conclusion),
         commit: sha(&run.head_sha),
         branch: branch_name(&run.head_branch),
-        fork: (head.is_some() && own.is_some()).then(|| head != own),
+        tag: named.filter(|name| name.kind == RefKind::Tag).map(|name| name.name),
+        fork: may_be_foreign(run, full.as_deref()),
         head_repository: run.head_repository.as_ref().map(repository),
         pull_requests: run
             .pull_requests
@@ -128,9 +129,31 @@ fn details<'a>(run: &wire::Run<'a>) -> WorkflowRun<'a> {
             .map(Number)
             .collect(),
         actor: run.trigger_actor.as_ref().or(run.actor.as_ref()).and_then(actor),
-        created_at: None,
+        created_at: run.created_at.time(),
         started_at: run.started_at.time(),
         completed_at: run.completed_at.time(),
+    }
+}
+
+/// The full ref behind the file in a run's path, which is `<file>@<ref>` (`ToActionWorkflowRun` in
+/// `services/convert/action.go`).
+fn full_ref_of<'a>(path: &Text<'a>) -> Option<Cow<'a, str>> {
+    let path = path.said()?;
+    let start = path.find("@refs/")? + 1;
+    path.get(start..).map(|full| Cow::Owned(full.to_owned()))
+}
+
+/// Gitea has `head_repository` in its types and does not fill it. Branches and tags of a repository are moved by
+/// who may push to it; the ref of a pull request does not tell from where it came.
+fn may_be_foreign(run: &wire::Run<'_>, full: Option<&str>) -> Option<bool> {
+    let id = |repo: &Option<super::wire::Repository<'_>>| repo.as_ref()?.id.said();
+    let (head, own) = (id(&run.head_repository), id(&run.repository));
+    if head.is_some() && own.is_some() && head != own {
+        return Some(true);
+    }
+    match full {
+        Some(full) => Some(full_ref(full).is_none()),
+        None => (head.is_some() && own.is_some()).then_some(false),
     }
 }
 
@@ -140,7 +163,8 @@ fn status(native: &str) -> RunStatus {
         "completed" => RunStatus::Completed,
         "in_progress" => RunStatus::InProgress,
         "queued" => RunStatus::Queued,
-        "waiting" => RunStatus::Waiting,
+        // Newer versions call a job that waits for others pending.
+        "waiting" | "pending" => RunStatus::Waiting,
         other => RunStatus::Other(other.to_owned()),
     }
 }
@@ -202,6 +226,8 @@ pub(super) fn action_run<'a>(name: &str, hook: &wire::ActionHook<'a>) -> Result<
 
 fn action_details<'a>(run: &wire::ActionRun<'a>) -> WorkflowRun<'a> {
     let (status, conclusion) = run.status.as_str().map(action_status).unzip();
+    let named = action_ref(&run.prettyref, &run.event_payload);
+    let reference = |kind| named.clone().filter(|name| name.kind == kind).map(|name| name.name);
     WorkflowRun {
         id: run.id.said(),
         number: run.index_in_repo,
@@ -212,7 +238,8 @@ fn action_details<'a>(run: &wire::ActionRun<'a>) -> WorkflowRun<'a> {
         status,
         conclusion: conclusion.flatten(),
         commit: sha(&run.commit_sha),
-        branch: action_branch(&run.prettyref, &run.event_payload),
+        branch: reference(RefKind::Branch),
+        tag: reference(RefKind::Tag),
         fork: run.is_fork_pull_request,
         head_repository: None,
         pull_requests: Vec::new(),
@@ -236,10 +263,39 @@ fn action_status(native: &str) -> (RunStatus, Option<Conclusion>) {
     }
 }
 
-/// The branch that a run of Forgejo is for. Its short name does not tell a branch from a tag; the payload
-/// of the event that started it does.
-fn action_branch<'a>(short: &Text<'a>, trigger: &Text<'a>) -> Option<Cow<'a, str>> {
+/// The ref that a run of Forgejo is for. Its short name does not tell a branch from a tag; the payload of the
+/// event that started it does.
+fn action_ref<'a>(short: &Text<'a>, trigger: &Text<'a>) -> Option<RefName<'a>> {
     let trigger: wire::TriggerPayload<'_> = super::read(trigger.as_str()?).ok()?;
     let full = full_ref(trigger.reference.as_str()?)?;
-    short.said().filter(|name| full.kind == RefKind::Branch && full.name == *name)
+    let name = short.said().filter(|name| full.name == *name)?;
+    Some(RefName { kind: full.kind, name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fork(run: &serde_json::Value) -> Option<bool> {
+        let text = run.to_string();
+        let run: wire::Run<'_> = serde_json::from_str(&text).unwrap();
+        details(&run).fork
+    }
+
+    #[test]
+    fn a_run_is_surely_of_the_repository_only_where_its_ref_is_a_branch_or_tag() {
+        let (own, other) = (serde_json::json!({"id": 42}), serde_json::json!({"id": 57}));
+        let run = |path: &str, head: &serde_json::Value| {
+            fork(&serde_json::json!({"path": path, "repository": own, "head_repository": head}))
+        };
+        let unsaid = serde_json::Value::Null;
+        assert_eq!(run("a.yml@refs/heads/main", &unsaid), Some(false));
+        assert_eq!(run("a.yml@refs/tags/v1", &unsaid), Some(false));
+        assert_eq!(run("a.yml@refs/heads/x@refs/pull/1/head", &unsaid), Some(false));
+        assert_eq!(run("a.yml@refs/pull/1/head", &unsaid), Some(true));
+        assert_eq!(run("a.yml@refs/pull/1/head", &own), Some(true));
+        assert_eq!(run("a.yml@refs/heads/main", &other), Some(true));
+        assert_eq!(run("a.yml", &own), Some(false));
+        assert_eq!(run("a.yml", &unsaid), None);
+    }
 }

@@ -45,6 +45,9 @@ pub(in crate::source::gitea) struct Run<'a> {
     pub(in crate::source::gitea) html_url: Text<'a>,
     #[serde(borrow, default)]
     pub(in crate::source::gitea) display_title: Text<'a>,
+    /// File and full ref: `test.yml@refs/heads/main`.
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) path: Text<'a>,
     #[serde(borrow, default)]
     pub(in crate::source::gitea) event: Text<'a>,
     #[serde(default, rename = "run_attempt")]
@@ -69,6 +72,9 @@ pub(in crate::source::gitea) struct Run<'a> {
     pub(in crate::source::gitea) repository: Option<Repository<'a>>,
     #[serde(default, deserialize_with = "list")]
     pub(in crate::source::gitea) pull_requests: Vec<PullNumber>,
+    /// Newer versions only.
+    #[serde(borrow, default)]
+    pub(in crate::source::gitea) created_at: Text<'a>,
     #[serde(borrow, default)]
     pub(in crate::source::gitea) started_at: Text<'a>,
     #[serde(borrow, default)]
