@@ -13,6 +13,7 @@ mod logs;
 mod outage;
 mod process;
 mod properties;
+mod readers;
 mod readme;
 mod recorded;
 mod samples;

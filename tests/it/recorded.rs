@@ -14,17 +14,17 @@ use crate::support::http::{self, Connection};
 use crate::support::nats::NatsServer;
 
 #[derive(Deserialize)]
-struct Recorded {
-    file: String,
-    forge: String,
-    event: String,
-    event_type: Option<String>,
+pub(crate) struct Recorded {
+    pub(crate) file: String,
+    pub(crate) forge: String,
+    pub(crate) event: String,
+    pub(crate) event_type: Option<String>,
     #[serde(default)]
     signature: Vec<Signature>,
 }
 
 #[derive(Deserialize)]
-struct Signature {
+pub(crate) struct Signature {
     header: String,
     value: String,
     test_secret: String,
@@ -32,7 +32,7 @@ struct Signature {
 }
 
 /// The recordings of these forges with their bodies, if the folder is there.
-fn recordings(forges: &[&str]) -> Option<Vec<(Recorded, Vec<u8>)>> {
+pub(crate) fn recordings(forges: &[&str]) -> Option<Vec<(Recorded, Vec<u8>)>> {
     let folder = std::env::var_os("FORGEWIRE_PAYLOADS")
         .map_or_else(|| "../shared/payloads".into(), PathBuf::from);
     let Ok(index) = std::fs::read(folder.join("index.json")) else {
