@@ -8,11 +8,11 @@ mod acks;
 mod queue;
 pub mod stream;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, ServerAddr};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -160,10 +160,9 @@ impl JetStream {
 /// The client's map cannot be sized. Filling an empty one hashes each name several times over; a copy of this
 /// one is as large as it must be, and what has no value is not sent.
 fn places() -> HeaderMap {
-    let names: BTreeMap<&str, [&str; 0]> =
-        message::HEADERS.iter().map(|name| (*name, [])).collect();
+    let names = message::HEADERS.iter().map(|name| ((*name).to_owned(), json!([])));
     // The client's map is made to be read from JSON; one that was not would only be slower.
-    let places = serde_json::to_value(names).and_then(serde_json::from_value);
+    let places: Result<HeaderMap, _> = serde_json::from_value(Value::Object(names.collect()));
     places.unwrap_or_default()
 }
 

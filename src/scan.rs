@@ -26,6 +26,7 @@ pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
 }
 
 /// How many spaces the word starts with, at most eight.
+#[cfg(any(feature = "daemon", test))]
 #[inline]
 pub(crate) fn leading_spaces(chunk: [u8; 8]) -> usize {
     first(u64::from_le_bytes(chunk) ^ everywhere(b' '))

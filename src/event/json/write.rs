@@ -391,7 +391,7 @@ mod tests {
 
     #[derive(Serialize)]
     struct Forms {
-        forms: Vec<Form>,
+        list: Vec<Form>,
         pair: (i8, f64),
         none: Option<u8>,
         names: BTreeMap<&'static str, char>,
@@ -401,7 +401,7 @@ mod tests {
     #[test]
     fn every_form_is_written_as_serde_json_writes_it() {
         let forms = Forms {
-            forms: vec![
+            list: vec![
                 Form::Plain,
                 Form::Other("x\u{1}\u{7f}\u{2028}\"\\/\r\n\t\u{8}\u{c}é".into()),
             ],

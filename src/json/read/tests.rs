@@ -19,8 +19,8 @@ struct Sample<'a> {
     number: Option<i64>,
     real: Option<f64>,
     yes: bool,
-    list: Vec<Sample<'a>>,
-    inner: Option<Box<Sample<'a>>>,
+    list: Vec<Self>,
+    inner: Option<Box<Self>>,
     names: BTreeMap<String, u8>,
     pair: Option<(u8, u8)>,
 }
