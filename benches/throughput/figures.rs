@@ -104,21 +104,31 @@ pub(crate) struct Verdict {
     pub(crate) met: bool,
 }
 
-/// Judges the main scenario's ratio and the highest resident memory of the whole run.
-pub(crate) fn verdicts(rate_ratio: Option<f64>, peak_kib: u64) -> Vec<Verdict> {
+/// Judges the main scenario's ratio, and the highest resident memory: up to the end of the main scenario, which
+/// runs first, and of the whole run.
+pub(crate) fn verdicts(
+    rate_ratio: Option<f64>,
+    storm_peak_kib: Option<u64>,
+    peak_kib: u64,
+) -> Vec<Verdict> {
     let rate = rate_ratio.map(|ratio| Verdict {
         what: "requests/s as part of the yardstick's",
         wanted: format!("at least {MIN_RATE_RATIO:.2}"),
         found: format!("{ratio:.2}"),
         met: ratio >= MIN_RATE_RATIO,
     });
-    let memory = Verdict {
-        what: "highest resident memory",
+    let storm = storm_peak_kib.map(|peak| memory("highest resident memory in storm", peak));
+    let whole = memory("highest resident memory of the whole run", peak_kib);
+    rate.into_iter().chain(storm).chain([whole]).collect()
+}
+
+fn memory(what: &'static str, peak_kib: u64) -> Verdict {
+    Verdict {
+        what,
         wanted: format!("under {} MiB", MAX_PEAK_KIB / 1024),
         found: format!("{:.1} MiB", mebibytes(peak_kib)),
         met: peak_kib < MAX_PEAK_KIB,
-    };
-    rate.into_iter().chain([memory]).collect()
+    }
 }
 
 /// KiB in MiB.

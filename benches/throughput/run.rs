@@ -203,7 +203,15 @@ fn judge(servers: &[ServerFacts], scenarios: &[ScenarioResult]) -> Vec<Verdict> 
     let Some(forgewire) = servers.iter().find(|server| server.name == "forgewire") else {
         return Vec::new();
     };
+    // Its figures say nothing of memory unless it was the first: what a process held once, it held at most.
+    let first = scenarios.first().filter(|result| result.workload.scenario == Scenario::Storm);
     let storm = scenarios.iter().find(|result| result.workload.scenario == Scenario::Storm);
     let ratio = storm.and_then(|result| result.ratio);
-    verdicts(ratio.map(|ratio| ratio.requests_per_second), forgewire.end.peak_kib)
+    let own =
+        first.and_then(|result| result.measurements.iter().find(|own| own.server == "forgewire"));
+    verdicts(
+        ratio.map(|ratio| ratio.requests_per_second),
+        own.map(|own| own.memory.peak_kib),
+        forgewire.end.peak_kib,
+    )
 }
