@@ -147,7 +147,7 @@ fn check_addressed(message: &Message) {
     for token in &tokens[1..] {
         assert!(Token::decode(token).is_ok(), "{}", message.subject);
     }
-    for (name, value) in &message.headers {
+    for (name, value) in message.headers.iter() {
         assert!(value.len() <= 1024, "{name} has {} bytes", value.len());
         assert!(value.bytes().all(|b| matches!(b, 0x21..=0x7e)), "{name}: {value:?}");
     }
