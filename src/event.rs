@@ -12,6 +12,8 @@ mod common;
 mod issue;
 mod json;
 mod package;
+mod pipeline;
+mod project;
 mod pull_request;
 mod push;
 mod release;
@@ -26,9 +28,9 @@ mod workflow;
 
 pub use catalog::{
     CommitCommentAction, Data, EventSpec, IssueAction, IssueCommentAction, PackageAction,
-    PingAction, PullRequestAction, PullRequestCommentAction, PushAction, RefAction, ReleaseAction,
-    RepositoryAction, ReviewAction, StatusAction, TagAction, UnrecognizedAction, WikiAction,
-    WorkflowJobAction, WorkflowRunAction,
+    PingAction, PipelineSpanAction, ProjectAction, PullRequestAction, PullRequestCommentAction,
+    PushAction, RefAction, ReleaseAction, RepositoryAction, ReviewAction, StatusAction, TagAction,
+    UnrecognizedAction, WikiAction, WorkflowJobAction, WorkflowRunAction,
 };
 pub use comment::{Comment, CommitCommentEvent, IssueCommentEvent, PullRequestCommentEvent};
 pub use common::{
@@ -37,6 +39,8 @@ pub use common::{
 pub use issue::{Issue, IssueEvent, IssueState};
 pub use json::{InvalidEvent, Raw, Unwritable};
 pub use package::{Package, PackageEvent};
+pub use pipeline::{PipelineRun, PipelineSpanEvent, Span, SpanAttribute};
+pub use project::{Project, ProjectChanges, ProjectEvent};
 pub use pull_request::{
     Branch, Change, Changes, Label, Milestone, PullRequest, PullRequestEvent, PullRequestState, Sha,
 };

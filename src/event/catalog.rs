@@ -7,9 +7,10 @@ use serde_json::value::RawValue;
 
 use super::json::{self, Unwritable};
 use super::{
-    CommitCommentEvent, IssueCommentEvent, IssueEvent, PackageEvent, Ping, PullRequestCommentEvent,
-    PullRequestEvent, Push, RefNotice, ReleaseEvent, RepositoryEvent, ReviewEvent, StatusEvent,
-    Tag, Unrecognized, WikiEvent, WorkflowJobEvent, WorkflowRunEvent,
+    CommitCommentEvent, IssueCommentEvent, IssueEvent, PackageEvent, Ping, PipelineSpanEvent,
+    ProjectEvent, PullRequestCommentEvent, PullRequestEvent, Push, RefNotice, ReleaseEvent,
+    RepositoryEvent, ReviewEvent, StatusEvent, Tag, Unrecognized, WikiEvent, WorkflowJobEvent,
+    WorkflowRunEvent,
 };
 
 /// Name and actions of one event, as documentation and schema list them.
@@ -365,6 +366,20 @@ catalog! {
         InProgress = "in_progress",
         /// It ended; `conclusion` says how.
         Completed = "completed",
+    }
+    /// Steps of a pipeline ended.
+    PipelineSpan("pipeline_span", PipelineSpanEvent<'a>) PipelineSpanAction {
+        /// Their spans are there.
+        Created = "created",
+    }
+    /// Something happened to a project, which is a group of repositories.
+    Project("project", ProjectEvent<'a>) ProjectAction {
+        /// It is new.
+        Created = "created",
+        /// Its key, name or description changed.
+        Updated = "updated",
+        /// It is gone.
+        Deleted = "deleted",
     }
     /// A forge's test delivery.
     Ping("ping", Ping<'a>) PingAction {

@@ -79,7 +79,8 @@ pub struct Delivery<'a> {
     /// From a header: no signature covers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<Cow<'a, str>>,
-    /// Which attempt of the forge this was, from 1; Gitea, Forgejo and Gogs make only one.
+    /// Which attempt of the forge this was, from 1; only Bitbucket Cloud makes more than one. From a
+    /// header: no signature covers it.
     pub attempt: u32,
 }
 
@@ -112,6 +113,8 @@ pub enum ActorKind {
     Bot,
     /// A deleted account.
     Ghost,
+    /// A team or workspace (Bitbucket).
+    Team,
     /// A person, as far as the forge says.
     User,
     /// A kind that this version of the library does not know.

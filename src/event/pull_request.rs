@@ -27,6 +27,9 @@ pub struct PullRequestEvent<'a> {
     /// The commit whose message closed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing_commit: Option<Sha<'a>>,
+    /// Why it was closed, in the words of who closed it (Bitbucket Cloud).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_reason: Option<Cow<'a, str>>,
 }
 
 /// A pull request.

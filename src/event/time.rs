@@ -27,6 +27,13 @@ impl Time {
         jiff::Timestamp::from_millisecond(milliseconds).ok().map(Self)
     }
 
+    /// The instant so many nanoseconds after the Unix epoch; 0 means "never".
+    #[must_use]
+    pub fn from_unix_ns(nanoseconds: i128) -> Option<Self> {
+        let time = jiff::Timestamp::from_nanosecond(nanoseconds).ok()?;
+        (nanoseconds != 0).then_some(Self(time))
+    }
+
     /// Now, in whole milliseconds.
     #[must_use]
     pub fn now() -> Self {
@@ -83,6 +90,26 @@ mod tests {
     fn any_offset_becomes_utc() {
         let time = Time::parse("2017-03-13T13:52:11-04:00").unwrap();
         assert_eq!(time.to_string(), "2017-03-13T17:52:11Z");
+    }
+
+    #[test]
+    fn an_offset_needs_no_colon() {
+        for text in [
+            "2026-11-02T20:45:32+1000",
+            "2026-11-02T20:45:32+10:00",
+            "2026-11-02T10:45:32.000+0000",
+            "2026-11-02T10:45:32.000000+00:00",
+        ] {
+            let time = Time::parse(text).unwrap();
+            assert_eq!(time.to_string(), "2026-11-02T10:45:32Z", "{text}");
+        }
+    }
+
+    #[test]
+    fn nanoseconds_are_kept() {
+        let time = Time::from_unix_ns(1_795_600_000_000_000_001).unwrap();
+        assert_eq!(time.to_string(), "2026-11-25T09:46:40.000000001Z");
+        assert_eq!(Time::from_unix_ns(0), None);
     }
 
     #[test]

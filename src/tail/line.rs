@@ -164,16 +164,18 @@ fn paint(data: &Data<'_>) -> Paint {
     match data {
         Data::Push(..) => Paint("32"),
         Data::Tag(..) | Data::Release(..) | Data::Package(..) => Paint("33"),
-        Data::Ref(..) | Data::Status(..) | Data::WorkflowRun(..) | Data::WorkflowJob(..) => {
-            Paint("36")
-        }
+        Data::Ref(..)
+        | Data::Status(..)
+        | Data::WorkflowRun(..)
+        | Data::WorkflowJob(..)
+        | Data::PipelineSpan(..) => Paint("36"),
         Data::PullRequest(..)
         | Data::Review(..)
         | Data::PullRequestComment(..)
         | Data::IssueComment(..)
         | Data::CommitComment(..)
         | Data::Issue(..) => Paint("35"),
-        Data::Repository(..) | Data::Wiki(..) | Data::Ping(..) => Paint("34"),
+        Data::Repository(..) | Data::Project(..) | Data::Wiki(..) | Data::Ping(..) => Paint("34"),
         Data::Unrecognized(..) => ALARM,
         Data::Other { .. } => PLAIN,
     }

@@ -68,6 +68,7 @@ pub(super) fn pull_request<'a>(
         after: hook.after.said_hash(),
         requested_reviewer: hook.requested_reviewer.as_ref().and_then(actor),
         closing_commit: sha(&hook.commit_id),
+        close_reason: None,
     };
     Ok(Fact {
         occurred_at: occurred_at(&action, &event.pull_request),

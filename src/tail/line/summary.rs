@@ -35,6 +35,8 @@ pub(super) fn of(event: &Event<'_>) -> Option<String> {
         Data::Status(_, data) => words(&project::status(data)),
         Data::WorkflowRun(_, data) => words(&project::workflow_run(data)),
         Data::WorkflowJob(_, data) => words(&project::workflow_job(data)),
+        Data::PipelineSpan(_, data) => words(&project::pipeline_span(data)),
+        Data::Project(_, data) => words(&project::project(data)),
         Data::Ping(_, ping) => words(&pinged(ping)),
         Data::Unrecognized(_, data) => {
             let native = event.delivery.event.as_deref().unwrap_or("without a name");
@@ -99,6 +101,7 @@ fn pull_request(data: &PullRequestEvent<'_>) -> Vec<String> {
     if !marks.is_empty() {
         words.push(format!("({})", marks.join(", ")));
     }
+    words.extend(data.close_reason.as_deref().and_then(first_line));
     words
 }
 

@@ -2,8 +2,8 @@
 
 use super::{first_line, quoted, short};
 use crate::event::{
-    Conclusion, PackageEvent, ReleaseEvent, RepositoryEvent, RunStatus, StatusEvent, WikiEvent,
-    WorkflowJobEvent, WorkflowRunEvent,
+    Conclusion, PackageEvent, PipelineSpanEvent, ProjectEvent, ReleaseEvent, RepositoryEvent,
+    RunStatus, StatusEvent, WikiEvent, WorkflowJobEvent, WorkflowRunEvent,
 };
 
 pub(super) fn release(data: &ReleaseEvent<'_>) -> Vec<String> {
@@ -69,6 +69,31 @@ pub(super) fn workflow_job(data: &WorkflowJobEvent<'_>) -> Vec<String> {
     let mut words: Vec<String> = job.name.iter().map(|name| quoted(name)).collect();
     words.extend(job.commit.as_ref().map(|commit| format!("at {}", short(&commit.sha))));
     words.extend(how_far(job.status.as_ref(), job.conclusion.as_ref()));
+    words
+}
+
+pub(super) fn pipeline_span(data: &PipelineSpanEvent<'_>) -> Vec<String> {
+    let Some(first) = data.spans.first() else { return Vec::new() };
+    let mut words: Vec<String> = first.name.iter().map(ToString::to_string).collect();
+    if let Some(run) = &first.run {
+        words.extend(run.build_number.map(|number| format!("#{number}")));
+        words.extend(run.reference.as_ref().map(|reference| format!("for {}", reference.name)));
+        words.extend(how_far(None, run.conclusion.as_ref()));
+    }
+    match data.spans.len() {
+        1 => {}
+        many => words.push(format!("and {} more", many - 1)),
+    }
+    words
+}
+
+pub(super) fn project(data: &ProjectEvent<'_>) -> Vec<String> {
+    let project = &data.project;
+    let mut words: Vec<String> = project.key.iter().map(ToString::to_string).collect();
+    words.extend(project.name.as_deref().map(quoted));
+    let was =
+        data.changes.as_ref().and_then(|changes| changes.key.as_ref().or(changes.name.as_ref()));
+    words.extend(was.and_then(|change| Some(format!("was {}", change.from.as_ref()?))));
     words
 }
 
