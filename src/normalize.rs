@@ -121,7 +121,7 @@ fn about<'a>(delivery: &'a Delivery<Verified<'_>>, source: &Source) -> event::De
     let forge = source.kind.forge();
     let headers = delivery.headers();
     let name = forge.event_name(headers);
-    let said = headers.first_said(forge.delivery_headers()).filter(|id| is_usable_id(id));
+    let said = forge.delivery_id(headers).filter(|id| is_usable_id(id));
     let id = match (source.dedup, said) {
         (Dedup::Delivery, Some(id)) => Cow::Borrowed(id),
         (Dedup::Delivery, None) => Cow::Owned(derived_id(&[

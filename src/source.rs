@@ -5,6 +5,7 @@
 //! is a trust domain: whoever knows a secret of it can publish under its name. Implementations of
 //! [`Forge`] are pure: no I/O, no clock, no shared state; the same delivery always gives the same facts.
 
+mod bitbucket_cloud;
 mod gitea;
 
 use std::fmt;
@@ -19,8 +20,12 @@ pub struct Kind(&'static dyn Forge);
 
 impl Kind {
     /// Every kind, in the order in which documentation lists them.
-    pub const ALL: &'static [Self] =
-        &[Self(&gitea::GITEA), Self(&gitea::FORGEJO), Self(&gitea::GOGS)];
+    pub const ALL: &'static [Self] = &[
+        Self(&gitea::GITEA),
+        Self(&gitea::FORGEJO),
+        Self(&gitea::GOGS),
+        Self(&bitbucket_cloud::CLOUD),
+    ];
 
     /// The name in configuration (`kind = "gitea"`) and in the `forge` field of an event.
     #[must_use]
@@ -74,6 +79,11 @@ pub trait Forge: Send + Sync {
 
     /// Headers that may carry the delivery's id, in the order of preference.
     fn delivery_headers(&self) -> &'static [&'static str];
+
+    /// The delivery's id without what the forge writes around it, if it sent one.
+    fn delivery_id<'h>(&self, headers: UnsignedHeaders<'h>) -> Option<&'h str> {
+        headers.first_said(self.delivery_headers())
+    }
 
     /// The forge's own name of the event, if it sent one.
     fn event_name<'h>(&self, headers: UnsignedHeaders<'h>) -> Option<&'h str>;
