@@ -21,15 +21,16 @@ mod repository;
 mod review;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod spec;
 mod status;
 mod time;
 mod wiki;
 mod workflow;
 
 pub use catalog::{
-    CommitCommentAction, Data, EventSpec, IssueAction, IssueCommentAction, PackageAction,
-    PingAction, PipelineSpanAction, ProjectAction, PullRequestAction, PullRequestCommentAction,
-    PushAction, RefAction, ReleaseAction, RepositoryAction, ReviewAction, StatusAction, TagAction,
+    CommitCommentAction, Data, IssueAction, IssueCommentAction, PackageAction, PingAction,
+    PipelineSpanAction, ProjectAction, PullRequestAction, PullRequestCommentAction, PushAction,
+    RefAction, ReleaseAction, RepositoryAction, ReviewAction, StatusAction, TagAction,
     UnrecognizedAction, WikiAction, WorkflowJobAction, WorkflowRunAction,
 };
 pub use comment::{Comment, CommitCommentEvent, IssueCommentEvent, PullRequestCommentEvent};
@@ -48,6 +49,7 @@ pub use push::{Commit, Ping, Push, Reason, RefNotice, Tag, Unrecognized};
 pub use release::{Asset, Release, ReleaseEvent};
 pub use repository::{RepositoryChanges, RepositoryEvent};
 pub use review::{Review, ReviewEvent, Verdict};
+pub use spec::EventSpec;
 pub use status::{Status, StatusEvent};
 pub use time::Time;
 pub use wiki::{WikiEvent, WikiPage};

@@ -4,6 +4,7 @@
 //! read. A payload is a JSON document with RFC 7396 merge patches on top, in which a text `"@name"` stands
 //! for a part that many payloads share; a [`Sample`] goes in, the text that a forge would sign comes out.
 
+mod bitbucket_cloud;
 mod forgejo;
 mod gitea;
 mod gogs;
@@ -90,14 +91,15 @@ pub struct Sample {
     pub event: &'static str,
     /// The forge's exact name, where it sends one.
     pub event_type: Option<&'static str>,
-    /// The event it becomes, for example `push.updated`.
+    /// The event it becomes, for example `push.updated`; of several the first.
     pub makes: &'static str,
     layers: &'static [&'static str],
 }
 
 impl Sender {
     /// Every kind's, in the order of [`Kind::ALL`].
-    pub const ALL: &'static [&'static Self] = &[&gitea::SENDER, &forgejo::SENDER, &gogs::SENDER];
+    pub const ALL: &'static [&'static Self] =
+        &[&gitea::SENDER, &forgejo::SENDER, &gogs::SENDER, &bitbucket_cloud::SENDER];
 
     /// The sender of a kind.
     #[must_use]

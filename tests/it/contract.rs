@@ -3,11 +3,13 @@
 use serde_json::Value;
 
 use crate::support::daemon::{Daemon, stored};
-use crate::support::hook::{Hook, SECRET, push, sha, signature};
+use crate::support::hook::{Hook, SECRET, push, push_name, push_of, sha, signature};
 use crate::support::http::{Connection, deliver, request};
 use crate::support::nats::NatsServer;
 
-const KINDS: [&str; 3] = ["gitea", "forgejo", "gogs"];
+const KINDS: [&str; 4] = ["gitea", "forgejo", "gogs", "bitbucket-cloud"];
+/// Those that have Gitea's payloads.
+const FAMILY: [&str; 3] = ["gitea", "forgejo", "gogs"];
 const OTHER_SECRET: &str = "the one of the month before";
 
 fn kinds_are_all() {
@@ -16,12 +18,12 @@ fn kinds_are_all() {
 }
 
 fn event_type(kind: &str, name: &'static str) -> Option<&'static str> {
-    (kind != "gogs").then_some(name)
+    matches!(kind, "gitea" | "forgejo").then_some(name)
 }
 
 fn good(kind: &str, id: &str) -> Hook {
-    let body = push("main", &sha('1'), &sha('2'));
-    Hook::new(kind, "push", event_type(kind, "push"), id, SECRET, &body)
+    let body = push_of(kind, "main", &sha('1'), &sha('2'));
+    Hook::new(kind, push_name(kind), event_type(kind, "push"), id, SECRET, &body)
 }
 
 #[tokio::test]
@@ -31,33 +33,43 @@ async fn an_own_signature_gets_in_and_nothing_else_does() {
     let daemon = Daemon::start(&nats).await;
     for kind in KINDS {
         let path = format!("/hooks/{kind}");
-        let header = Hook::signature_header(kind);
-        let body = push("main", &sha('1'), &sha('2'));
-        let right = signature(SECRET, &body);
+        let (header, prefix) = (Hook::signature_header(kind), Hook::signature_prefix(kind));
+        let body = push_of(kind, "main", &sha('1'), &sha('2'));
+        let digits = signature(SECRET, &body);
+        let right = format!("{prefix}{digits}");
         let set = |value: &str| good(kind, "x").unsigned().with(header, value);
+        let other_prefix = if prefix.is_empty() { "sha256=" } else { "" };
+        let other_header = if prefix.is_empty() { "X-Hub-Signature" } else { "X-Gitea-Signature" };
         let wrong = [
-            ("wrong secret", set(&signature("another secret of good size", &body))),
+            (
+                "wrong secret",
+                set(&format!("{prefix}{}", signature("another secret of good size", &body))),
+            ),
             ("no signature", good(kind, "x").unsigned()),
             ("empty", set("")),
-            ("truncated", set(right.split_at(63).0)),
+            ("nothing but the prefix", set(prefix)),
+            ("truncated", set(right.split_at(right.len() - 1).0)),
             ("too long", set(&format!("{right}0"))),
-            ("upper case", set(&right.to_ascii_uppercase())),
-            ("a prefix that is not its own", set(&format!("sha256={right}"))),
-            ("an upper-cased prefix", set(&format!("SHA256={right}"))),
-            ("another algorithm", set(&format!("sha1={}", right.split_at(40).0))),
+            ("upper case", set(&format!("{prefix}{}", digits.to_ascii_uppercase()))),
+            ("a prefix that is not its own", set(&format!("{other_prefix}{digits}"))),
+            ("an upper-cased prefix", set(&format!("SHA256={digits}"))),
+            ("another algorithm", set(&format!("sha1={}", digits.split_at(40).0))),
             ("repeated", set(&right).with(header, &right)),
             (
                 "an empty one before a right one",
                 good(kind, "x")
                     .unsigned()
                     .with(header, "")
-                    .with("X-Hub-Signature-256", &format!("sha256={right}")),
+                    .with("X-Hub-Signature-256", &format!("sha256={digits}")),
             ),
             (
                 "in the header of another kind",
-                good(kind, "x").unsigned().with("X-Hub-Signature", &format!("sha256={right}")),
+                good(kind, "x").unsigned().with(other_header, &format!("{other_prefix}{digits}")),
             ),
-            ("changed body", Hook { body: push("main", &sha('1'), &sha('3')), ..good(kind, "x") }),
+            (
+                "changed body",
+                Hook { body: push_of(kind, "main", &sha('1'), &sha('3')), ..good(kind, "x") },
+            ),
         ];
         for (what, hook) in wrong {
             let answer = deliver(daemon.hooks, &path, &hook).await;
@@ -101,9 +113,10 @@ async fn each_of_two_secrets_gets_in_and_is_named_in_the_event() {
     };
     let daemon = Daemon::with(&nats, &KINDS.map(source).concat()).await;
     for kind in KINDS {
-        let body = push("main", &sha('1'), &sha('2'));
+        let body = push_of(kind, "main", &sha('1'), &sha('2'));
         for (id, secret) in [("new", SECRET), ("old", OTHER_SECRET)] {
-            let hook = Hook::new(kind, "push", event_type(kind, "push"), id, secret, &body);
+            let exact = event_type(kind, "push");
+            let hook = Hook::new(kind, push_name(kind), exact, id, secret, &body);
             assert_eq!(
                 deliver(daemon.hooks, &format!("/hooks/{kind}"), &hook).await.status,
                 202,
@@ -121,7 +134,7 @@ async fn each_of_two_secrets_gets_in_and_is_named_in_the_event() {
 async fn a_form_is_signed_over_its_decoded_payload() {
     let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
-    for kind in KINDS {
+    for kind in FAMILY {
         let hook = good(kind, "form").without("content-type");
         let form = format!("payload={}", percent_encode(&hook.body));
         let hook = hook.with("content-type", "application/x-www-form-urlencoded; charset=utf-8");
@@ -141,6 +154,25 @@ async fn a_form_is_signed_over_its_decoded_payload() {
             "raw is the payload, not the form"
         );
     }
+}
+
+#[tokio::test]
+async fn where_the_bytes_of_the_body_are_signed_a_form_is_not_taken_apart() {
+    let nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    let kind = "bitbucket-cloud";
+    let form = format!("payload={}", percent_encode(&good(kind, "x").body));
+    let hook = Hook::new(kind, "repo:push", None, "form", SECRET, form.as_bytes());
+    let hook = hook.without("content-type");
+    let hook = hook.with("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(deliver(daemon.hooks, "/hooks/bitbucket-cloud", &hook).await.status, 202);
+    let message = stored(&nats).await.remove(0);
+    assert_eq!(message.body["data"]["reason"], "not_json");
+    // A signature of what is in the form is none.
+    let inner = Hook { body: form.into_bytes(), ..good(kind, "y") };
+    let inner = inner.without("content-type");
+    let inner = inner.with("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(deliver(daemon.hooks, "/hooks/bitbucket-cloud", &inner).await.status, 401);
 }
 
 fn percent_encode(bytes: &[u8]) -> String {
@@ -221,7 +253,7 @@ async fn an_event_name_that_contradicts_the_signed_body_is_never_believed() {
         ("action_run_success", "action_run_success", half),
         ("workflow_run", "workflow_run", failed),
     ];
-    for kind in KINDS {
+    for kind in FAMILY {
         for (n, (event, exact, body)) in lies.into_iter().enumerate() {
             let hook = Hook::new(
                 kind,
@@ -237,7 +269,7 @@ async fn an_event_name_that_contradicts_the_signed_body_is_never_believed() {
     let sync = Hook::new("gitea", "pull_request", Some("pull_request_sync"), "sync", SECRET, pull);
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &sync).await.status, 202);
     let stored = stored(&nats).await;
-    assert_eq!(stored.len(), KINDS.len() * lies.len() + 1);
+    assert_eq!(stored.len(), FAMILY.len() * lies.len() + 1);
     for message in stored {
         let source = message.body["source"].as_str().unwrap();
         assert_eq!(message.body["data"]["reason"], "event_mismatch", "{}", message.body);
@@ -323,11 +355,11 @@ async fn an_id_that_is_none_is_replaced_by_one_made_of_the_delivery() {
         {
             let hook = Hook::new(
                 kind,
-                "push",
+                push_name(kind),
                 None,
                 id,
                 SECRET,
-                &push("main", &sha('1'), &format!("{n}{}", sha('2').split_at(1).1)),
+                &push_of(kind, "main", &sha('1'), &format!("{n}{}", sha('2').split_at(1).1)),
             );
             let answer = deliver(daemon.hooks, &format!("/hooks/{kind}"), &hook).await.json();
             let id = answer["events"][0]["id"].as_str().unwrap();
@@ -342,7 +374,7 @@ async fn an_id_that_is_none_is_replaced_by_one_made_of_the_delivery() {
     }
     let ids: std::collections::BTreeSet<_> =
         stored(&nats).await.iter().map(|m| m.headers["Nats-Msg-Id"].clone()).collect();
-    assert_eq!(ids.len(), 15, "different deliveries have different ids");
+    assert_eq!(ids.len(), 5 * KINDS.len(), "different deliveries have different ids");
 }
 
 #[tokio::test]

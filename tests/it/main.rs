@@ -1,5 +1,6 @@
 //! The integration tests: one binary, each test with processes of its own.
 
+mod bitbucket_cloud;
 mod config;
 mod consumers;
 mod contract;

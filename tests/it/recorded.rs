@@ -20,15 +20,15 @@ pub(crate) struct Recorded {
     pub(crate) event: String,
     pub(crate) event_type: Option<String>,
     #[serde(default)]
-    signature: Vec<Signature>,
+    pub(crate) signature: Vec<Signature>,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Signature {
-    header: String,
-    value: String,
-    test_secret: String,
-    verifies_over: String,
+    pub(crate) header: String,
+    pub(crate) value: String,
+    pub(crate) test_secret: String,
+    pub(crate) verifies_over: String,
 }
 
 /// The recordings of these forges with their bodies, if the folder is there.

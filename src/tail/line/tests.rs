@@ -99,6 +99,7 @@ fn pull(title: &str, head: &str) -> Event<'static> {
         after: None,
         requested_reviewer: None,
         closing_commit: None,
+        close_reason: None,
     };
     event(Data::PullRequest(PullRequestAction::Opened, Box::new(data)))
 }

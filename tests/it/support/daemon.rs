@@ -27,7 +27,7 @@ pub(crate) fn sources() -> String {
     let source = |kind: &str| {
         format!("[sources.{kind}]\nkind = \"{kind}\"\nsecret = \"{}\"\n", super::hook::SECRET)
     };
-    ["gitea", "forgejo", "gogs"].map(source).concat()
+    forgewire::source::Kind::ALL.iter().map(|kind| source(kind.name())).collect()
 }
 
 impl Daemon {

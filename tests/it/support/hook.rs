@@ -1,4 +1,4 @@
-//! Deliveries as the forges of the Gitea family send them.
+//! Deliveries as the forges send them.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -30,6 +30,9 @@ impl Hook {
         body: &[u8],
     ) -> Self {
         let digest = signature(secret, body);
+        if kind == "bitbucket-cloud" {
+            return Self::of_bitbucket_cloud(event, id, &digest, body);
+        }
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         let prefixes: &[&str] = match kind {
             "gitea" => &["X-Gitea", "X-Gogs", "X-GitHub"],
@@ -54,12 +57,31 @@ impl Hook {
         Self { headers, body: body.to_vec() }
     }
 
+    fn of_bitbucket_cloud(event: &str, id: &str, digest: &str, body: &[u8]) -> Self {
+        let headers = [
+            ("content-type", "application/json"),
+            ("X-Event-Key", event),
+            ("X-Hook-UUID", "6e0a4c93-81f7-4d25-b9c6-2f3d7e5a1b08"),
+            ("X-Request-UUID", id),
+            ("X-Attempt-Number", "1"),
+            ("X-Hub-Signature", &format!("sha256={digest}")),
+        ];
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Self { headers: headers.map(owned).to_vec(), body: body.to_vec() }
+    }
+
+    /// What stands before the digits in the main header.
+    pub(crate) fn signature_prefix(kind: &str) -> &'static str {
+        if kind == "bitbucket-cloud" { "sha256=" } else { "" }
+    }
+
     /// The main header that carries this kind's signature.
     pub(crate) fn signature_header(kind: &str) -> &'static str {
         match kind {
             "gitea" => "X-Gitea-Signature",
             "forgejo" => "X-Forgejo-Signature",
             "gogs" => "X-Gogs-Signature",
+            "bitbucket-cloud" => "X-Hub-Signature",
             other => panic!("no such kind: {other}"),
         }
     }
@@ -117,6 +139,48 @@ pub(crate) fn push_in(
         },
         "pusher": { "id": 5, "login": "jdoe", "username": "jdoe" },
         "sender": { "id": 5, "login": "jdoe", "username": "jdoe" }
+    });
+    serde_json::to_vec_pretty(&body).unwrap()
+}
+
+/// What a kind calls a push.
+pub(crate) fn push_name(kind: &str) -> &'static str {
+    if kind == "bitbucket-cloud" { "repo:push" } else { "push" }
+}
+
+/// A small push to `branch` of `acme/widgets`, as this kind words it.
+pub(crate) fn push_of(kind: &str, branch: &str, before: &str, after: &str) -> Vec<u8> {
+    push_of_in(kind, ["acme", "widgets"], branch, before, after)
+}
+
+/// The same in any repository.
+pub(crate) fn push_of_in(
+    kind: &str,
+    [owner, name]: [&str; 2],
+    branch: &str,
+    before: &str,
+    after: &str,
+) -> Vec<u8> {
+    if kind != "bitbucket-cloud" {
+        return push_in(owner, name, 7, branch, before, after);
+    }
+    let side = |hash: &str| {
+        serde_json::json!({
+            "type": "branch", "name": branch, "target": { "type": "commit", "hash": hash },
+        })
+    };
+    let body = serde_json::json!({
+        "push": { "changes": [{
+            "old": side(before), "new": side(after),
+            "created": false, "closed": false, "forced": false, "truncated": false, "commits": [],
+        }] },
+        "repository": {
+            "type": "repository",
+            "uuid": "{0d9b53c7-6a2e-4f14-85d0-b7e1c94f3a28}",
+            "full_name": format!("{owner}/{name}"),
+            "is_private": false,
+        },
+        "actor": { "type": "user", "uuid": "{3f6c1e58-92b7-4d0a-8a41-6c5e7f2b9d10}", "nickname": "jdoe" },
     });
     serde_json::to_vec_pretty(&body).unwrap()
 }
