@@ -1,10 +1,19 @@
-//! What Bitbucket Cloud sends. Fields after Atlassian's page "Event payloads" and its OpenAPI document.
+//! What Bitbucket Cloud sends. Fields after Atlassian's page "Event payloads" and the
+//! description of its API.
 
 mod patches;
 
 use super::HeaderPart::{Delivery, Event, Fixed, Signature};
 use super::{Sample, Sender};
-use patches::*;
+use patches::{
+    ANNOTATED_TAG, APPROVED, CHANGES_REQUEST_REMOVED, CHANGES_REQUESTED, COMMENT_DELETED,
+    COMMENT_EDITED, COMMENT_RESOLVED, COMMIT_COMMENT, DECLINED, DESCRIBED, EDITED, FAILED, FORCED,
+    FORKED, FROM_FORK, GONE_BRANCH, GONE_TAG, HEAD_GONE, ISSUE, ISSUE_ASSIGNED, ISSUE_CLOSED,
+    ISSUE_EDITED, ISSUE_ON_HOLD, ISSUE_REOPENED, ISSUE_UNASSIGNED, MERGED, MOVED_TAG, NEW_BRANCH,
+    NEW_TAG, NOTHING, ON_ISSUE, ON_PULL_REQUEST, ONLY_A_LINK, PIPELINE_SPAN, PROJECT, PULL_REQUEST,
+    PUSH, PUSHED, RENAMED, REPOSITORY, SEVERAL, STATUS, STOPPED, SUCCESSFUL, TRANSFERRED,
+    UNAPPROVED, UNRECOGNIZED,
+};
 
 pub(super) static SENDER: Sender = Sender {
     kind: "bitbucket-cloud",
@@ -21,7 +30,7 @@ pub(super) static SENDER: Sender = Sender {
     parts: &[include_str!("bitbucket_cloud/parts.json")],
 };
 
-/// Events and subscriptions have the same names: `hook_event` in the OpenAPI document.
+/// Events and subscriptions have the same names: `hook_event` in the description of the API.
 const SUBSCRIPTIONS: &[(&str, &str)] = &[
     ("issue:comment_created", "issue:comment_created"),
     ("issue:created", "issue:created"),

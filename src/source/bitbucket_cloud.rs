@@ -2,7 +2,7 @@
 //!
 //! Owns how it signs, how it names deliveries and events, and what its payloads mean. In comes a verified
 //! delivery, out come facts in forgewire's terms. Sources of the facts: Atlassian's pages "Event payloads" and
-//! "Troubleshoot webhooks", the list of `hook_event`s in its OpenAPI document, and recorded bodies.
+//! "Troubleshoot webhooks", the list of `hook_event`s in the description of its API, and recorded bodies.
 //!
 //! No body names its event. What can be checked is which members it has, and what these say: a pull request
 //! that was merged, a comment that was deleted. Three groups of events have bodies that nothing tells apart, so

@@ -96,7 +96,9 @@ fn default_toml_is_what_the_code_defaults_to() {
 fn example_toml_is_a_sound_deployment() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/example.toml");
     let place = Place::new(fs::read(example).unwrap());
-    for name in ["gitea", "gitea-2026-11", "gitea-contractor", "gitea-research", "forgejo"] {
+    for name in
+        ["gitea", "gitea-2026-11", "gitea-contractor", "gitea-research", "forgejo", "bitbucket"]
+    {
         place.write(&format!("secrets/{name}"), format!("{name}-0123456789abcdef\n"));
     }
     place.write("secrets/forgejo-authorization", "Bearer abc\n");

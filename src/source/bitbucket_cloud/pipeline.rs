@@ -33,12 +33,12 @@ pub(super) fn spans<'a>(body: &Body<'a>) -> Facts<'a> {
     }
     let by_trace: HashMap<&str, &Id<'a>> = placed
         .iter()
-        .filter_map(|one| Some((one.span.trace_id.as_str()?, one.repository.as_ref()?)))
+        .filter_map(|one| Some((one.span.trace.as_str()?, one.repository.as_ref()?)))
         .collect();
     let mut order: HashMap<Option<Id<'a>>, usize> = HashMap::new();
     let mut groups: Vec<(Option<Id<'a>>, Vec<Span<'a>>)> = Vec::new();
     for one in &placed {
-        let of_trace = || Some((*by_trace.get(one.span.trace_id.as_str()?)?).clone());
+        let of_trace = || Some((*by_trace.get(one.span.trace.as_str()?)?).clone());
         let repository = one.repository.clone().or_else(of_trace);
         let index = *order.entry(repository.clone()).or_insert(groups.len());
         match groups.get_mut(index) {
@@ -87,9 +87,9 @@ fn span<'a>(span: &wire::Span<'a>) -> Span<'a> {
     let run = run(&span.attributes);
     Span {
         name: span.name.said(),
-        trace_id: span.trace_id.said(),
-        span_id: span.span_id.said(),
-        parent_span_id: span.parent_span_id.said(),
+        trace_id: span.trace.said(),
+        span_id: span.id.said(),
+        parent_span_id: span.parent.said(),
         run: (run != PipelineRun::default()).then_some(run),
         attributes: span.attributes.iter().filter_map(attribute).collect(),
         started_at: time(&span.start),

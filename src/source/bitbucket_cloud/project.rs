@@ -1,8 +1,8 @@
 //! `project:updated`: a group of repositories.
 
 use super::common::{actor, id, page};
-use super::wire::Body;
 use super::wire::issue::Change as WireChange;
+use super::wire::{Body, loose::Loose};
 use crate::event::{
     Change, Data, Project, ProjectAction, ProjectChanges, ProjectEvent, Reason, Repository,
 };
@@ -28,7 +28,7 @@ pub(super) fn updated<'a>(body: &Body<'a>) -> Result<Fact<'a>, Reason> {
     if project.id.is_none() && project.key.is_none() {
         return Err(Reason::EventMismatch);
     }
-    let owner = sent.workspace.as_ref().or(sent.owner.as_ref()).and_then(|owner| owner.said());
+    let owner = sent.workspace.as_ref().or(sent.owner.as_ref()).and_then(Loose::said);
     let place = owner.map(|owner| Repository { owner: Some(owner), ..Repository::default() });
     let changes = changes.filter(|changes| *changes != ProjectChanges::default());
     let event = ProjectEvent { project, changes };

@@ -29,7 +29,7 @@ impl<'a> Loose<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor).map(|text| Self(text))
+        deserializer.deserialize_any(LooseVisitor).map(Self)
     }
 }
 

@@ -31,11 +31,11 @@ pub(crate) struct ScopeSpans<'a> {
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub(crate) struct Span<'a> {
     #[serde(rename = "traceId")]
-    pub(crate) trace_id: Text<'a>,
+    pub(crate) trace: Text<'a>,
     #[serde(rename = "spanId")]
-    pub(crate) span_id: Text<'a>,
+    pub(crate) id: Text<'a>,
     #[serde(rename = "parentSpanId")]
-    pub(crate) parent_span_id: Text<'a>,
+    pub(crate) parent: Text<'a>,
     pub(crate) name: Text<'a>,
     #[serde(rename = "startTimeUnixNano")]
     pub(crate) start: Loose<'a>,
