@@ -237,6 +237,26 @@ fn every_other_event_shows_what_one_wants_to_know_of_it() {
             r#""job":{"name":"test","status":"parked"}"#.to_owned(),
             "by alice \"test\" (parked)",
         ),
+        (
+            "pipeline_span",
+            "created",
+            r#""spans":[{"name":"bbc.step","run":{"build_number":9,"conclusion":"success","ref":{"kind":"branch","name":"main"}},"attributes":[]},{"attributes":[]}]"#
+                .to_owned(),
+            "by alice bbc.step #9 for main (success) and 1 more",
+        ),
+        (
+            "project",
+            "updated",
+            r#""project":{"key":"SHED","name":"The shed"},"changes":{"name":{"from":"Shed"}}"#
+                .to_owned(),
+            "by alice SHED \"The shed\" was Shed",
+        ),
+        (
+            "pull_request",
+            "closed",
+            format!(r#"{pull},"close_reason":"No need""#),
+            "#7 by alice \"T\" ? -> ? \"No need\"",
+        ),
     ];
     for (event, action, data, expected) in cases {
         let line = line(&read(event, action, &format!("{{{data}}}")));
