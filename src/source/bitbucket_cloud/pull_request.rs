@@ -184,6 +184,7 @@ fn side<'a>(side: Option<&wire::Side<'a>>) -> Branch<'a> {
         reference: side.branch.as_ref().and_then(|branch| branch.name.said()),
         abbreviated: sha.as_deref().is_some_and(is_abbreviated),
         sha,
+        pull_ref: None,
         repository: side.repository.as_ref().map(repository),
         fork: None,
     }
