@@ -62,18 +62,25 @@ impl Delivery<Unverified> {
         Self { headers, signed, state: Unverified }
     }
 
+    /// Whether this is the forge's test of the connection, which it does not sign. It is known by its bytes
+    /// alone, and must have the `Authorization` that `source` asks for: forges send that along. One with a
+    /// signature is a delivery as any other.
+    #[must_use]
+    pub fn is_connection_test(&self, source: &Source) -> bool {
+        let forge = source.kind.forge();
+        let is_signed =
+            forge.signature_headers().iter().any(|header| self.headers.contains_key(header.name));
+        !is_signed && forge.is_connection_test(&self.signed) && self.is_authorized(source)
+    }
+
     /// Checks that a secret of `source` signed this delivery.
     ///
     /// # Errors
     ///
     /// [`NotAuthenticated`]; the delivery is gone with it.
     pub fn verify(self, source: &Source) -> Result<Delivery<Verified<'_>>, NotAuthenticated> {
-        if let Some(expected) = &source.authorization {
-            let mut values = self.headers.get_all(hyper::header::AUTHORIZATION).iter();
-            let only = values.next().filter(|_| values.next().is_none());
-            if !only.is_some_and(|value| expected.eq_ct(value.as_bytes())) {
-                return Err(NotAuthenticated::Authorization);
-            }
+        if !self.is_authorized(source) {
+            return Err(NotAuthenticated::Authorization);
         }
         let checked = signature(&self.headers, source.kind.forge().signature_headers());
         let secret = match checked {
@@ -90,6 +97,14 @@ impl Delivery<Unverified> {
             Err(refusal) => return Err(refusal),
         };
         Ok(Delivery { headers: self.headers, signed: self.signed, state: Verified { secret } })
+    }
+
+    /// Whether the `Authorization` header is the one that `source` asks for, if it asks for one.
+    fn is_authorized(&self, source: &Source) -> bool {
+        let Some(expected) = &source.authorization else { return true };
+        let mut values = self.headers.get_all(hyper::header::AUTHORIZATION).iter();
+        let only = values.next().filter(|_| values.next().is_none());
+        only.is_some_and(|value| expected.eq_ct(value.as_bytes()))
     }
 }
 

@@ -11,6 +11,7 @@ mod comment;
 mod common;
 mod issue;
 mod json;
+mod mirror;
 mod package;
 mod pipeline;
 mod project;
@@ -21,6 +22,7 @@ mod repository;
 mod review;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod secret;
 mod spec;
 mod status;
 mod time;
@@ -28,10 +30,10 @@ mod wiki;
 mod workflow;
 
 pub use catalog::{
-    CommitCommentAction, Data, IssueAction, IssueCommentAction, PackageAction, PingAction,
-    PipelineSpanAction, ProjectAction, PullRequestAction, PullRequestCommentAction, PushAction,
-    RefAction, ReleaseAction, RepositoryAction, ReviewAction, StatusAction, TagAction,
-    UnrecognizedAction, WikiAction, WorkflowJobAction, WorkflowRunAction,
+    CommitCommentAction, Data, IssueAction, IssueCommentAction, MirrorAction, PackageAction,
+    PingAction, PipelineSpanAction, ProjectAction, PullRequestAction, PullRequestCommentAction,
+    PushAction, RefAction, ReleaseAction, RepositoryAction, ReviewAction, SecretAction,
+    StatusAction, TagAction, UnrecognizedAction, WikiAction, WorkflowJobAction, WorkflowRunAction,
 };
 pub use comment::{Comment, CommitCommentEvent, IssueCommentEvent, PullRequestCommentEvent};
 pub use common::{
@@ -39,16 +41,19 @@ pub use common::{
 };
 pub use issue::{Issue, IssueEvent, IssueState};
 pub use json::{InvalidEvent, Raw, Unwritable};
+pub use mirror::{Mirror, MirrorEvent, RefChange, SyncKind};
 pub use package::{Package, PackageEvent};
 pub use pipeline::{PipelineRun, PipelineSpanEvent, Span, SpanAttribute};
 pub use project::{Project, ProjectChanges, ProjectEvent};
 pub use pull_request::{
-    Branch, Change, Changes, Label, Milestone, PullRequest, PullRequestEvent, PullRequestState, Sha,
+    Branch, Change, Changes, Label, Milestone, PullRequest, PullRequestEvent, PullRequestState,
+    Sha, StandingVerdict,
 };
 pub use push::{Commit, Ping, Push, Reason, RefNotice, Tag, Unrecognized};
 pub use release::{Asset, Release, ReleaseEvent};
 pub use repository::{RepositoryChanges, RepositoryEvent};
 pub use review::{Review, ReviewEvent, Verdict};
+pub use secret::{SecretEvent, SecretLocation};
 pub use spec::EventSpec;
 pub use status::{Status, StatusEvent};
 pub use time::Time;

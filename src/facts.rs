@@ -24,6 +24,11 @@ pub fn request_refused(code: &'static str) {
     debug!(code, "Request refused.");
 }
 
+/// A forge tried the connection; that is answered and not published.
+pub fn connection_tested(source: &str) {
+    debug!(source, "Connection tested.");
+}
+
 /// A delivery is authentic and read; storing it comes next.
 pub fn delivery_verified(source: &str, delivery: &str) {
     trace!(source, delivery, "Delivery verified.");

@@ -93,13 +93,17 @@ struct Read<'a> {
     is_json: bool,
 }
 
-fn read<'a>(delivery: &Delivery<Verified<'_>>, payload: &'a Payload, source: &Source) -> Read<'a> {
+fn read<'a>(
+    delivery: &Delivery<Verified<'_>>,
+    payload: &'a Payload,
+    source: &'a Source,
+) -> Read<'a> {
     let forge = source.kind.forge();
     let headers = delivery.headers();
     let name = forge.event_name(headers).unwrap_or(event::NO_NAME);
     let text = std::str::from_utf8(&payload.bytes).ok().filter(|_| !payload.too_deep);
     let facts = match text {
-        Some(text) => forge.facts(headers, text),
+        Some(text) => forge.facts(headers, text, source.base_url.as_deref()),
         None if payload.too_deep => Err(Reason::TooDeep),
         None => Err(Reason::NotJson),
     };

@@ -5,6 +5,7 @@
 //! for a part that many payloads share; a [`Sample`] goes in, the text that a forge would sign comes out.
 
 mod bitbucket_cloud;
+mod bitbucket_dc;
 mod forgejo;
 mod gitea;
 mod gogs;
@@ -98,8 +99,13 @@ pub struct Sample {
 
 impl Sender {
     /// Every kind's, in the order of [`Kind::ALL`].
-    pub const ALL: &'static [&'static Self] =
-        &[&gitea::SENDER, &forgejo::SENDER, &gogs::SENDER, &bitbucket_cloud::SENDER];
+    pub const ALL: &'static [&'static Self] = &[
+        &gitea::SENDER,
+        &forgejo::SENDER,
+        &gogs::SENDER,
+        &bitbucket_cloud::SENDER,
+        &bitbucket_dc::SENDER,
+    ];
 
     /// The sender of a kind.
     #[must_use]

@@ -6,6 +6,7 @@
 //! [`Forge`] are pure: no I/O, no clock, no shared state; the same delivery always gives the same facts.
 
 mod bitbucket_cloud;
+mod bitbucket_dc;
 mod gitea;
 
 use std::fmt;
@@ -25,6 +26,7 @@ impl Kind {
         Self(&gitea::FORGEJO),
         Self(&gitea::GOGS),
         Self(&bitbucket_cloud::CLOUD),
+        Self(&bitbucket_dc::DATA_CENTER),
     ];
 
     /// The name in configuration (`kind = "gitea"`) and in the `forge` field of an event.
@@ -96,14 +98,26 @@ pub trait Forge: Send + Sync {
         1
     }
 
+    /// Whether a body is the forge's test of the connection, which it does not sign: that is answered and
+    /// published nowhere. Headers say nothing here.
+    fn is_connection_test(&self, _body: &[u8]) -> bool {
+        false
+    }
+
     /// What the delivery says happened, in the order of the payload. `payload` is the text of a verified
     /// body, known to be nested at most [`crate::json::MAX_DEPTH`] deep.
+    /// `base_url` is where the configuration says that the forge is, for URLs that a payload lacks.
     ///
     /// # Errors
     ///
     /// The [`Reason`] why it is `unrecognized`: also when `headers` contradict the payload, since no
     /// signature covers them.
-    fn facts<'a>(&self, headers: UnsignedHeaders<'_>, payload: &'a str) -> Facts<'a>;
+    fn facts<'a>(
+        &self,
+        headers: UnsignedHeaders<'_>,
+        payload: &'a str,
+        base_url: Option<&'a str>,
+    ) -> Facts<'a>;
 
     /// The fact that stands in for a delivery that is not recognized, addressed as well as its payload allows.
     fn unrecognized<'a>(&self, name: &str, reason: Reason, payload: Option<&'a str>) -> Fact<'a>;

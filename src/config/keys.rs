@@ -252,6 +252,11 @@ static KEYS: &[Key] = &[
         Form::Secret,
         "The header itself; better in a file of its own.",
     ),
+    key(
+        "sources.<name>.base_url",
+        Form::Text(checks::base_url),
+        "URL of the forge, for clone URLs that its payloads lack.",
+    ),
     key("sources.<name>.accept_get", Form::Switch, "Also take deliveries by GET."),
     key(
         "sources.<name>.dedup",

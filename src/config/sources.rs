@@ -28,6 +28,8 @@ pub struct Source {
     pub repositories: Option<Scope>,
     /// The exact value of a required `Authorization` header; none: the header does not matter.
     pub authorization: Option<Secret>,
+    /// URL of the forge, for URLs that its payloads lack; none: what payloads say must do.
+    pub base_url: Option<Box<str>>,
     /// Whether deliveries by GET are taken, too. Default false.
     pub accept_get: bool,
     /// What makes two deliveries the same. Default [`Dedup::Delivery`].
@@ -71,6 +73,7 @@ pub(super) struct RawSource {
     authorization: Option<Ticket>,
     authorization_file: Option<PathBuf>,
     authorization_env: Option<String>,
+    base_url: Option<Box<str>>,
     accept_get: bool,
     dedup: Dedup,
     danger_accept_unsigned: bool,
@@ -135,6 +138,7 @@ impl Builder<'_> {
             secrets,
             repositories: self.scope(".repositories", &raw.repositories),
             authorization,
+            base_url: raw.base_url.clone(),
             accept_get: raw.accept_get,
             dedup: raw.dedup,
             danger_accept_unsigned: raw.danger_accept_unsigned,

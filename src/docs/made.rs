@@ -62,6 +62,7 @@ fn source(sender: &Sender) -> anyhow::Result<Source> {
         secrets: vec![NamedSecret { id: "default".into(), secret, repositories: None }],
         repositories: None,
         authorization: None,
+        base_url: None,
         accept_get: false,
         dedup: Dedup::Delivery,
         danger_accept_unsigned: false,

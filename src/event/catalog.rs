@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 
 use super::json::{self, Unwritable};
 use super::{
-    CommitCommentEvent, EventSpec, IssueCommentEvent, IssueEvent, PackageEvent, Ping,
+    CommitCommentEvent, EventSpec, IssueCommentEvent, IssueEvent, MirrorEvent, PackageEvent, Ping,
     PipelineSpanEvent, ProjectEvent, PullRequestCommentEvent, PullRequestEvent, Push, RefNotice,
-    ReleaseEvent, RepositoryEvent, ReviewEvent, StatusEvent, Tag, Unrecognized, WikiEvent,
-    WorkflowJobEvent, WorkflowRunEvent,
+    ReleaseEvent, RepositoryEvent, ReviewEvent, SecretEvent, StatusEvent, Tag, Unrecognized,
+    WikiEvent, WorkflowJobEvent, WorkflowRunEvent,
 };
 
 macro_rules! catalog {
@@ -354,6 +354,16 @@ catalog! {
         Updated = "updated",
         /// It is gone.
         Deleted = "deleted",
+    }
+    /// Something happened to a mirror of a repository.
+    Mirror("mirror", MirrorEvent<'a>) MirrorAction {
+        /// It has what the repository has.
+        Synchronized = "synchronized",
+    }
+    /// The forge looked for secrets in what was pushed.
+    Secret("secret", SecretEvent<'a>) SecretAction {
+        /// It found some.
+        Detected = "detected",
     }
     /// A forge's test delivery.
     Ping("ping", Ping<'a>) PingAction {

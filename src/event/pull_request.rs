@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Id, Number, ObjectHash, Repository, Time};
+use super::{Actor, Id, Number, ObjectHash, Repository, Time, Verdict};
 
 /// The facts of a `pull_request` event.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -21,9 +21,12 @@ pub struct PullRequestEvent<'a> {
     /// Head commit after a synchronization, where the forge says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<ObjectHash<'a>>,
-    /// Who was asked for a review, or is no longer.
+    /// Who was asked for a review, or is no longer; of several the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_reviewer: Option<Actor<'a>>,
+    /// All of them, where the forge can name several at once (Bitbucket Data Center).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requested_reviewers: Vec<Actor<'a>>,
     /// The commit whose message closed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing_commit: Option<Sha<'a>>,
@@ -77,6 +80,9 @@ pub struct PullRequest<'a> {
     /// Names of teams asked for a review.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reviewer_teams: Vec<Cow<'a, str>>,
+    /// What reviewers say of it at present, where the forge says it (Bitbucket Data Center).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<StandingVerdict<'a>>,
     /// Milestone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milestone: Option<Milestone<'a>>,
@@ -101,6 +107,19 @@ pub struct PullRequest<'a> {
     /// When it was merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_at: Option<Time>,
+}
+
+/// What one reviewer says of a pull request at present.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StandingVerdict<'a> {
+    /// Who says it.
+    pub reviewer: Actor<'a>,
+    /// What.
+    pub verdict: Verdict,
+    /// The commit that was reviewed, where the forge says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Sha<'a>>,
 }
 
 /// Open or closed.
@@ -197,6 +216,9 @@ pub struct Changes<'a> {
     /// The target branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Change<'a>>,
+    /// Whether it was a draft, where that changed and the forge says it (Bitbucket Data Center).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was_draft: Option<bool>,
     /// The state, in the forge's own word (issues of Bitbucket).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Change<'a>>,

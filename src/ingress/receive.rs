@@ -103,15 +103,20 @@ async fn accept(app: &Arc<App>, name: &SourceName, request: Request) -> Result<R
         carrier,
         connection,
     };
-    let work = if request.carrier.bytes.len() > INLINE_BYTES {
-        let beside = tokio::task::spawn_blocking(move || request.messages()).await;
+    let outcome = if request.carrier.bytes.len() > INLINE_BYTES {
+        let beside = tokio::task::spawn_blocking(move || request.read()).await;
         // It panicked, and was logged, or the daemon is ending.
         beside.map_err(|_gone| Refusal::from(Problem::Overloaded))??
     } else {
-        request.messages()?
+        request.read()?
     };
-    let receipts = store(app, name, work).await?;
-    Ok(accepted(&receipts))
+    match outcome {
+        Outcome::ConnectionTest => {
+            facts::connection_tested(name.as_str());
+            Ok((StatusCode::OK, Json(serde_json::json!({ "status": "ping" }))).into_response())
+        }
+        Outcome::Work(work) => Ok(accepted(&store(app, name, work).await?)),
+    }
 }
 
 /// Whether the delivery comes by GET.
@@ -161,6 +166,13 @@ struct Inbound {
     connection: ConnHandle,
 }
 
+/// What a request turned out to be.
+enum Outcome {
+    /// The forge's test of the connection: nothing happened.
+    ConnectionTest,
+    Work(Work),
+}
+
 /// The messages of a delivery, and the memory that its body still takes.
 struct Work {
     delivery: String,
@@ -170,14 +182,19 @@ struct Work {
 
 impl Inbound {
     /// Verifies, normalizes and addresses. No I/O.
-    fn messages(self) -> Result<Work, Refusal> {
+    fn read(self) -> Result<Outcome, Refusal> {
         let source = self.app.config.sources.get(&self.source).ok_or(Problem::NoSuchSource)?;
         let signed = if self.carrier.encoded {
             form::payload(&self.carrier.bytes).map_err(|_not_one| Problem::NoPayload)?
         } else {
             self.carrier.bytes
         };
-        let delivery = Delivery::new(self.headers, signed).verify(source);
+        let delivery = Delivery::new(self.headers, signed);
+        // By GET there is none.
+        if !self.carrier.encoded && delivery.is_connection_test(source) {
+            return Ok(Outcome::ConnectionTest);
+        }
+        let delivery = delivery.verify(source);
         let delivery =
             delivery.map_err(|why| Refusal::Problem(Problem::NotAuthenticated, Some(why)))?;
         self.connection.authenticated();
@@ -195,7 +212,7 @@ impl Inbound {
         }
         let id = events.first().map(|event| event.delivery.id.to_string()).unwrap_or_default();
         facts::delivery_verified(self.source.as_str(), &id);
-        Ok(Work { delivery: id, messages, held: self.carrier.held })
+        Ok(Outcome::Work(Work { delivery: id, messages, held: self.carrier.held }))
     }
 }
 

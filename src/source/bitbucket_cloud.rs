@@ -73,7 +73,12 @@ impl Forge for Cloud {
         said.filter(|number| *number > 0).unwrap_or(1)
     }
 
-    fn facts<'a>(&self, headers: UnsignedHeaders<'_>, payload: &'a str) -> Facts<'a> {
+    fn facts<'a>(
+        &self,
+        headers: UnsignedHeaders<'_>,
+        payload: &'a str,
+        _base_url: Option<&'a str>,
+    ) -> Facts<'a> {
         let key = self.event_name(headers).ok_or(Reason::NoEventName)?;
         let shape = parts::Shape::of(key).ok_or(Reason::UnknownEvent)?;
         let body: wire::Body<'a> =

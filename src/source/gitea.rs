@@ -105,7 +105,12 @@ impl Forge for Family {
         headers.first_said(self.hook.as_slice())
     }
 
-    fn facts<'a>(&self, headers: UnsignedHeaders<'_>, payload: &'a str) -> Facts<'a> {
+    fn facts<'a>(
+        &self,
+        headers: UnsignedHeaders<'_>,
+        payload: &'a str,
+        _base_url: Option<&'a str>,
+    ) -> Facts<'a> {
         let exact = headers.first_said(self.event_types);
         let name = exact.or_else(|| headers.first_said(self.events));
         let fact = name

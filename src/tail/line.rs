@@ -175,8 +175,12 @@ fn paint(data: &Data<'_>) -> Paint {
         | Data::IssueComment(..)
         | Data::CommitComment(..)
         | Data::Issue(..) => Paint("35"),
-        Data::Repository(..) | Data::Project(..) | Data::Wiki(..) | Data::Ping(..) => Paint("34"),
-        Data::Unrecognized(..) => ALARM,
+        Data::Repository(..)
+        | Data::Project(..)
+        | Data::Mirror(..)
+        | Data::Wiki(..)
+        | Data::Ping(..) => Paint("34"),
+        Data::Secret(..) | Data::Unrecognized(..) => ALARM,
         Data::Other { .. } => PLAIN,
     }
 }

@@ -355,10 +355,10 @@ fn not_what_its_key_says(recorded: &Recorded) -> Option<&'static str> {
     Some(match file {
         // A template: no kind of ref.
         "argoproj+argo-cd/webhook_test.L1472.json" => "unknown_ref",
-        // Cut to a branch without a name, and no repository.
-        "harness+harness/bitbucket-hooks.L55.json" => "event_mismatch",
-        // The state of what was merged is the documentation's list of all states.
-        "go-playground+webhooks/pull-request-merged.json" => "event_mismatch",
+        // Cut to a branch without a name, and no repository; the state of what was merged is the
+        // documentation's list of all states.
+        "harness+harness/bitbucket-hooks.L55.json"
+        | "go-playground+webhooks/pull-request-merged.json" => "event_mismatch",
         // Actor and repository are the words "user" and "respository".
         "voxpupuli+webhook-go/bitbucket-cloud-fail.json" => "unreadable",
         // Pushes of nothing.
@@ -407,12 +407,9 @@ fn check_names(recorded: &Recorded, body: &Value, event: &Value) {
     assert_eq!(repository["full_name"].as_str(), full_name, "{file}");
     let uuid = bare(&body["repository"]["uuid"]);
     assert_eq!(repository["id"].as_str().map(str::to_owned), uuid, "{file}");
-    if body["repository"]["links"]["html"]["href"].as_str()
-        == full_name.map(|name| format!("https://bitbucket.org/{name}")).as_deref()
-        && full_name.is_some()
-    {
-        let url = format!("https://bitbucket.org/{}.git", full_name.unwrap());
-        assert_eq!(repository["clone_url"], url, "{file}");
+    let page = full_name.map(|name| format!("https://bitbucket.org/{name}"));
+    if let Some(page) = page.filter(|page| body["repository"]["links"]["html"]["href"] == **page) {
+        assert_eq!(repository["clone_url"], format!("{page}.git"), "{file}");
         assert_eq!(repository["urls_derived"], true, "{file}");
     }
     if event["event"] == "pull_request" {

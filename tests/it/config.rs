@@ -180,6 +180,27 @@ fn names_with_dashes_survive_the_merge() {
 }
 
 #[test]
+fn a_base_url_is_a_plain_url_of_a_web_server() {
+    let place = |url: &str| {
+        let text = format!(
+            "[sources.dc]\nkind = \"bitbucket-dc\"\nsecret_file = \"s\"\nbase_url = \"{url}\"\n"
+        );
+        let place = Place::new(&text);
+        place.write("s", "0123456789abcdef");
+        Config::load(&place.inputs())
+    };
+    let url = "https://git.example.com/bitbucket";
+    let config = place(url).unwrap().config;
+    let source = &config.sources[&SourceName::new("dc").unwrap()];
+    assert_eq!(source.base_url.as_deref(), Some(url));
+    let error = place("https://jdoe:hunter2@git.example.com").unwrap_err().to_string();
+    assert!(error.contains("`sources.dc.base_url` must not hold a user or password"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    let error = place("git.example.com").unwrap_err().to_string();
+    assert!(error.contains("must be a URL such as https://bitbucket.example.com"), "{error}");
+}
+
+#[test]
 fn variables_of_others_are_ignored() {
     let loaded = load_env(&[
         ("FORGEWIRE_SERVICE_HOST", "10.0.0.1"),
@@ -325,8 +346,8 @@ fn secrets_that_cannot_be_had_are_all_told() {
       forgewire.toml:15: `sources.e.secret_file` is a secret of fewer than 16 bytes: make a longer one, or set `danger_short_secret = true` in `sources.e`
       forgewire.toml:18: `sources.f.secret_file` and `sources.f.secret_env` (forgewire.toml:19) exclude each other: keep one
       forgewire.toml:20: `sources.g` needs a secret: set `secret_file`, `secret_env` or `secrets`
-      forgewire.toml:22: `sources.h` needs a `kind`: gitea, forgejo, gogs, bitbucket-cloud
-      forgewire.toml:24: `sources.i` needs a `kind`: gitea, forgejo, gogs, bitbucket-cloud
+      forgewire.toml:22: `sources.h` needs a `kind`: gitea, forgejo, gogs, bitbucket-cloud, bitbucket-dc
+      forgewire.toml:24: `sources.i` needs a `kind`: gitea, forgejo, gogs, bitbucket-cloud, bitbucket-dc
       forgewire.toml:24: `sources.i` needs a secret: set `secret_file`, `secret_env` or `secrets`
     "#);
 }
@@ -444,7 +465,7 @@ repositories = ["acme/*", "acme"]
       forgewire.toml:17: `stream.replicas` must be a whole number from 1 to 5
       forgewire.toml:19: `log.filter` must be filter directives such as info,forgewire=debug
       forgewire.toml:20: `sources.Gitea` has a name that no source can have: a source name is a lower-case letter, then at most 31 of a-z 0-9 _ - and no "__"
-      forgewire.toml:22: `sources.gitea.kind` must be one of gitea, forgejo, gogs, bitbucket-cloud
+      forgewire.toml:22: `sources.gitea.kind` must be one of gitea, forgejo, gogs, bitbucket-cloud, bitbucket-dc
       forgewire.toml:23: `sources.gitea.secret` must be text: put it in quotes
       forgewire.toml:24: unknown key `sources.gitea.secret_fil`; did you mean `sources.gitea.secret_file`?
       forgewire.toml:25: unknown key `sources.gitea.secrets[1].fil`; did you mean `sources.gitea.secrets[1].file`?
@@ -556,7 +577,7 @@ fn a_variable_that_is_not_utf_8_is_named() {
 fn a_source_from_the_environment_alone_is_checked_too() {
     assert_snapshot!(env_error(&[("FORGEWIRE_SOURCES__GITEA__SECRET", "hunter2")]), @r#"
     the configuration has 2 errors
-      environment variable FORGEWIRE_SOURCES__GITEA__SECRET: `sources.gitea` needs a `kind`: gitea, forgejo, gogs, bitbucket-cloud
+      environment variable FORGEWIRE_SOURCES__GITEA__SECRET: `sources.gitea` needs a `kind`: gitea, forgejo, gogs, bitbucket-cloud, bitbucket-dc
       environment variable FORGEWIRE_SOURCES__GITEA__SECRET: `sources.gitea.secret` is a secret of fewer than 16 bytes: make a longer one, or set `danger_short_secret = true` in `sources.gitea`
     "#);
 }

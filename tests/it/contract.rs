@@ -7,7 +7,7 @@ use crate::support::hook::{Hook, SECRET, push, push_name, push_of, sha, signatur
 use crate::support::http::{Connection, deliver, request};
 use crate::support::nats::NatsServer;
 
-const KINDS: [&str; 4] = ["gitea", "forgejo", "gogs", "bitbucket-cloud"];
+const KINDS: [&str; 5] = ["gitea", "forgejo", "gogs", "bitbucket-cloud", "bitbucket-dc"];
 /// Those that have Gitea's payloads.
 const FAMILY: [&str; 3] = ["gitea", "forgejo", "gogs"];
 const OTHER_SECRET: &str = "the one of the month before";
@@ -160,19 +160,22 @@ async fn a_form_is_signed_over_its_decoded_payload() {
 async fn where_the_bytes_of_the_body_are_signed_a_form_is_not_taken_apart() {
     let nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
-    let kind = "bitbucket-cloud";
-    let form = format!("payload={}", percent_encode(&good(kind, "x").body));
-    let hook = Hook::new(kind, "repo:push", None, "form", SECRET, form.as_bytes());
-    let hook = hook.without("content-type");
-    let hook = hook.with("content-type", "application/x-www-form-urlencoded");
-    assert_eq!(deliver(daemon.hooks, "/hooks/bitbucket-cloud", &hook).await.status, 202);
-    let message = stored(&nats).await.remove(0);
-    assert_eq!(message.body["data"]["reason"], "not_json");
-    // A signature of what is in the form is none.
-    let inner = Hook { body: form.into_bytes(), ..good(kind, "y") };
-    let inner = inner.without("content-type");
-    let inner = inner.with("content-type", "application/x-www-form-urlencoded");
-    assert_eq!(deliver(daemon.hooks, "/hooks/bitbucket-cloud", &inner).await.status, 401);
+    for (kind, event) in [("bitbucket-cloud", "repo:push"), ("bitbucket-dc", "repo:refs_changed")] {
+        let form = format!("payload={}", percent_encode(&good(kind, "x").body));
+        let hook = Hook::new(kind, event, None, "form", SECRET, form.as_bytes());
+        let hook = hook.without("content-type");
+        let hook = hook.with("content-type", "application/x-www-form-urlencoded");
+        let path = format!("/hooks/{kind}");
+        assert_eq!(deliver(daemon.hooks, &path, &hook).await.status, 202);
+        let message = stored(&nats).await.pop().unwrap();
+        assert_eq!(message.body["forge"], kind);
+        assert_eq!(message.body["data"]["reason"], "not_json");
+        // A signature of what is in the form is none.
+        let inner = Hook { body: form.into_bytes(), ..good(kind, "y") };
+        let inner = inner.without("content-type");
+        let inner = inner.with("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(deliver(daemon.hooks, &path, &inner).await.status, 401);
+    }
 }
 
 fn percent_encode(bytes: &[u8]) -> String {

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, each test with processes of its own.
 
 mod bitbucket_cloud;
+mod bitbucket_dc;
 mod config;
 mod consumers;
 mod contract;

@@ -118,11 +118,14 @@ fn damage(body: &mut Vec<u8>, edits: Vec<(prop::sample::Index, Option<u8>)>) {
     }
 }
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 14] = [
     "push",
     "repo:push",
     "pullrequest:updated",
     "pipeline:span_created",
+    "repo:refs_changed",
+    "pr:modified",
+    "repo:secret_detected",
     "create",
     "delete",
     "pull_request",
@@ -206,7 +209,7 @@ fn odd_but_authenticated_bodies_keep_every_byte() {
         ("more levels", deep(101).into_bytes(), "too_deep"),
         (
             "a key twice",
-            b"{\"ref\":\"refs/heads/a\",\"ref\":\"refs/heads/b\",\"push\":null,\"push\":null}"
+            br#"{"ref":"refs/heads/a","ref":"refs/heads/b","push":null,"push":null,"eventKey":null,"eventKey":null}"#
                 .to_vec(),
             "unreadable",
         ),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use forgewire::event::{Data, Event, PullRequestAction, PushAction, Raw, TagAction};
+use forgewire::event::{Data, Event, PullRequestAction, PushAction, Raw, Repository, TagAction};
 use forgewire::samples::Sender;
 use forgewire::source::Kind;
 use serde_json::Value;
@@ -88,6 +88,22 @@ impl Seen {
         }
     }
 
+    /// Whether the repository was left out, or what one clones it by: some recordings were shortened by those
+    /// who made them, and old versions of Data Center name no URL.
+    fn is_shortened(&self) -> bool {
+        let lacks = match ci::decide(&self.body) {
+            Decision::Nothing("no repository") => return self.event.repository.is_none(),
+            Decision::Nothing("no URL to clone from") => {
+                |place: &Repository<'_>| place.clone_url.is_none() && place.ssh_url.is_none()
+            }
+            Decision::Nothing("the repository has neither id nor name") => {
+                |place: &Repository<'_>| place.id.is_none() && place.full_name.is_none()
+            }
+            _ => return false,
+        };
+        self.event.repository.as_ref().is_some_and(lacks)
+    }
+
     fn line(&self) -> String {
         chat::line(&self.body).unwrap()
     }
@@ -122,16 +138,14 @@ fn every_push_gives_a_job_for_the_commit_after_it_in_a_repository_that_can_be_cl
         let Data::Push(PushAction::Created | PushAction::Updated, push) = &seen.event.data else {
             continue;
         };
-        let place = seen.event.repository.as_ref();
-        if place.is_none_or(|place| place.clone_url.is_none()) {
-            // Some recordings were shortened by those who made them.
-            let decision = ci::decide(&seen.body);
-            assert_eq!(decision, Decision::Nothing("no URL to clone from"), "{}", seen.name);
+        if seen.is_shortened() {
             continue;
         }
         let job = seen.job();
         assert_eq!(job.commit.as_deref(), push.after.as_deref(), "{}", seen.name);
-        assert!(job.clone_url.contains("://"), "{}: {}", seen.name, job.clone_url);
+        // A recording whose values were crossed out has no URL in their place.
+        let is_url = job.clone_url.contains("://") || job.clone_url.chars().all(|c| c == 'x');
+        assert!(is_url, "{}: {}", seen.name, job.clone_url);
         let name = &seen.event.reference.as_ref().unwrap().name;
         assert_eq!(job.fetch, format!("refs/heads/{name}"), "{}", seen.name);
         assert!(job.trusted, "{}", seen.name);
@@ -144,6 +158,9 @@ fn every_push_gives_a_job_for_the_commit_after_it_in_a_repository_that_can_be_cl
 fn every_new_tag_gives_a_job_for_what_it_points_to() {
     for seen in all() {
         let Data::Tag(TagAction::Created, tag) = &seen.event.data else { continue };
+        if seen.is_shortened() {
+            continue;
+        }
         let job = seen.job();
         let wanted = tag.commit.as_deref().or(tag.after.as_deref());
         // Old versions of Gogs do not say it: then the job takes whatever the tag leads to.
@@ -295,6 +312,7 @@ fn every_line_says_who_where_and_what_page() {
             assert!(place.is_some() && page.is_some(), "{name}: {line}");
         }
         let known = event.repository.as_ref().and_then(|repository| repository.url.as_ref());
+        let known = known.filter(|url| url.starts_with("http"));
         assert!(known.is_none() || page.is_some(), "{name}: {line}");
         if let Some(number) = event.number() {
             assert!(line.contains(&format!("#{number}")), "{name}: {line}");
@@ -452,8 +470,8 @@ fn no_two_deliveries_give_the_same_record() {
 
 #[test]
 fn readers_live_with_events_and_actions_that_are_newer() {
-    for (event, action) in [("mirror", "synchronized"), ("push", "blessed"), ("issue", "pinned")] {
-        let of = if event == "mirror" { "push" } else { event };
+    for (event, action) in [("deployment", "created"), ("push", "blessed"), ("issue", "pinned")] {
+        let of = if event == "deployment" { "push" } else { event };
         let sample = SAMPLES.iter().find(|seen| seen.event.event() == of).unwrap();
         let mut body: Value = serde_json::from_slice(&sample.body).unwrap();
         body["event"] = event.into();

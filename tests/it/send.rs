@@ -22,7 +22,8 @@ fn every_sample_of_every_kind_is_taken_and_becomes_what_its_row_says() {
                 "package-created-of-user" => "maria.-",
                 // Spans name the repository by its id alone.
                 "pipeline-span" => "-.0d9b53c7-6a2e-4f14-85d0-b7e1c94f3a28",
-                "project-updated" => "acme.-",
+                "ping" if sender.kind == "bitbucket-dc" => "-.-",
+                name if name.starts_with("project-") => "acme.-",
                 _ => "acme.widgets",
             };
             let made = sample.makes.replace(':', "%3A");
@@ -142,9 +143,12 @@ fn wrong_usage_is_exit_code_64_and_says_what_to_do() {
     for (arguments, told) in [
         (vec!["send"], "forgewire send gitea push"),
         (vec!["send", "gitea"], "forgewire send gitea push"),
-        (vec!["send", "--list", "github"], "gitea, forgejo, gogs, bitbucket-cloud"),
+        (vec!["send", "--list", "github"], "gitea, forgejo, gogs, bitbucket-cloud, bitbucket-dc"),
         ([&url[..], &["gitea", "push"]].concat(), "--secret-file or --secret-env"),
-        ([&url[..], &["github", "push"], &file].concat(), "gitea, forgejo, gogs, bitbucket-cloud"),
+        (
+            [&url[..], &["github", "push"], &file].concat(),
+            "gitea, forgejo, gogs, bitbucket-cloud, bitbucket-dc",
+        ),
         ([&url[..], &["gogs", "tag"], &file].concat(), "forgewire send --list gogs"),
         ([&url[..], &["gitea", "gitea", "push"], &file].concat(), "no source"),
         (

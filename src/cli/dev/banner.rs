@@ -9,13 +9,15 @@ use crate::tail::Style;
 /// Prints where each source listens, with its secret, and what to try.
 pub(super) fn print(state: &DevState) -> io::Result<()> {
     let mut text = Vec::new();
+    let names = state.sources.iter().map(|source| source.name.len());
+    let width = names.max().unwrap_or_default().max(8);
     for source in &state.sources {
         let secret = std::fs::read_to_string(&source.secret_file)?;
-        writeln!(text, "{:8} {}/hooks/{}", source.name, state.hooks, source.name)?;
-        writeln!(text, "{:8} secret {}", "", secret.trim_end())?;
+        writeln!(text, "{:width$} {}/hooks/{}", source.name, state.hooks, source.name)?;
+        writeln!(text, "{:width$} secret {}", "", secret.trim_end())?;
     }
-    writeln!(text, "{:8} {}  stream {}", "nats", without_user(&state.nats), state.stream)?;
-    writeln!(text, "{:8} {}/readyz", "probes", state.admin)?;
+    writeln!(text, "{:width$} {}  stream {}", "nats", without_user(&state.nats), state.stream)?;
+    writeln!(text, "{:width$} {}/readyz", "probes", state.admin)?;
     if let Some(source) = state.sources.first() {
         writeln!(text, "\ntry it:  forgewire send {} push\n", source.name)?;
     }

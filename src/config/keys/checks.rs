@@ -31,6 +31,19 @@ pub(in crate::config) fn server(text: &str) -> Result<(), &'static str> {
     holds(scheme && port && bare && !authority.host().is_empty(), RULE)
 }
 
+pub(in crate::config) fn base_url(text: &str) -> Result<(), &'static str> {
+    const RULE: &str = "must be a URL such as https://bitbucket.example.com";
+    let url: Uri = text.parse().map_err(|_error| RULE)?;
+    let authority = url.authority().ok_or(RULE)?;
+    if authority.as_str().contains('@') {
+        return Err("must not hold a user or password");
+    }
+    let scheme = matches!(url.scheme_str(), Some("http" | "https"));
+    let port = authority.host().len() == authority.as_str().len() || authority.port_u16().is_some();
+    let bare = url.query().is_none() && !text.contains('#');
+    holds(scheme && port && bare && !authority.host().is_empty() && text.len() <= 1_024, RULE)
+}
+
 pub(in crate::config) fn connection_name(text: &str) -> Result<(), &'static str> {
     let good = (1..=128).contains(&text.len()) && !text.contains(char::is_control);
     holds(good, "must have 1 to 128 bytes without control characters")
@@ -74,6 +87,30 @@ pub(in crate::config) fn secret_id(text: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_of_forges_are_told_from_other_texts() {
+        for good in
+            ["https://git.example.com", "http://[::1]:7990/bitbucket/", "https://git/a", "HTTP://x"]
+        {
+            assert_eq!(base_url(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "git.example.com",
+            "/bitbucket",
+            "ssh://git.example.com",
+            "https://",
+            "https://git.example.com:99999",
+            "https://u:p@git.example.com",
+            "https://u@git.example.com",
+            "https://git.example.com/?a=b",
+            "https://git.example.com/#a",
+            "https://git example.com",
+        ] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn urls_of_servers_are_told_from_other_texts() {

@@ -32,6 +32,7 @@ pub(super) fn itself<'a>(action: PullRequestAction, body: &Body<'a>) -> Result<F
         // Shorter than a hash: it stands in the head, with a mark.
         after: None,
         requested_reviewer: None,
+        requested_reviewers: Vec::new(),
         closing_commit: None,
         close_reason: pull.reason.said().filter(|_| action == A::Closed),
         pull_request,
@@ -146,6 +147,7 @@ pub(super) fn details<'a>(number: u64, pull: &wire::PullRequest<'a>) -> PullRequ
         assignees: Vec::new(),
         reviewers: reviewers(pull),
         reviewer_teams: Vec::new(),
+        verdicts: Vec::new(),
         milestone: None,
         merge_commit: pull.merge_commit.as_ref().and_then(sha),
         merge_base: None,

@@ -148,6 +148,7 @@ fn from_issue<'a>(number: u64, issue: &wire::Issue<'a>) -> PullRequest<'a> {
         milestone: details.milestone,
         merge_commit: None,
         merge_base: None,
+        verdicts: Vec::new(),
         merged_by: None,
         created_at: details.created_at,
         updated_at: details.updated_at,

@@ -67,6 +67,7 @@ pub(super) fn pull_request<'a>(
         before: hook.before.said_hash(),
         after: hook.after.said_hash(),
         requested_reviewer: hook.requested_reviewer.as_ref().and_then(actor),
+        requested_reviewers: Vec::new(),
         closing_commit: sha(&hook.commit_id),
         close_reason: None,
     };
@@ -162,6 +163,7 @@ pub(super) fn details<'a>(number: u64, pull: &wire::PullRequest<'a>) -> PullRequ
             .iter()
             .filter_map(|team| team.name.said())
             .collect(),
+        verdicts: Vec::new(),
         milestone: pull.milestone.as_ref().map(milestone),
         merge_commit: sha(&pull.merge_commit_sha),
         merge_base: sha(&pull.merge_base),

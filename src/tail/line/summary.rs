@@ -37,6 +37,8 @@ pub(super) fn of(event: &Event<'_>) -> Option<String> {
         Data::WorkflowJob(_, data) => words(&project::workflow_job(data)),
         Data::PipelineSpan(_, data) => words(&project::pipeline_span(data)),
         Data::Project(_, data) => words(&project::project(data)),
+        Data::Mirror(_, data) => words(&project::mirror(data)),
+        Data::Secret(_, data) => words(&project::secret(data)),
         Data::Ping(_, ping) => words(&pinged(ping)),
         Data::Unrecognized(_, data) => {
             let native = event.delivery.event.as_deref().unwrap_or("without a name");

@@ -86,6 +86,7 @@ fn pull(title: &str, head: &str) -> Event<'static> {
         milestone: None,
         merge_commit: None,
         merge_base: None,
+        verdicts: Vec::new(),
         merged_by: None,
         created_at: None,
         updated_at: None,
@@ -98,6 +99,7 @@ fn pull(title: &str, head: &str) -> Event<'static> {
         before: None,
         after: None,
         requested_reviewer: None,
+        requested_reviewers: Vec::new(),
         closing_commit: None,
         close_reason: None,
     };
@@ -237,6 +239,15 @@ fn every_other_event_shows_what_one_wants_to_know_of_it() {
             r#""job":{"name":"test","status":"parked"}"#.to_owned(),
             "by alice \"test\" (parked)",
         ),
+    ];
+    assert_ends(&cases);
+}
+
+#[test]
+fn what_only_bitbucket_says_shows_what_one_wants_to_know_of_it() {
+    let pull = r#""pull_request":{"number":7,"title":"T","merged":false,"head":{},"base":{},"labels":[],"assignees":[],"reviewers":[]}"#;
+    let sha = |name: &str| format!(r#""{name}":{{"sha":"{SHA_1}"}}"#);
+    let cases = [
         (
             "pipeline_span",
             "created",
@@ -257,7 +268,27 @@ fn every_other_event_shows_what_one_wants_to_know_of_it() {
             format!(r#"{pull},"close_reason":"No need""#),
             "#7 by alice \"T\" ? -> ? \"No need\"",
         ),
+        (
+            "mirror",
+            "synchronized",
+            r#""mirror":{"name":"South"},"changes":[],"changes_complete":false"#.to_owned(),
+            "by alice \"South\" (list incomplete)",
+        ),
+        (
+            "secret",
+            "detected",
+            format!(
+                r#""locations":[{{"rule":"A key","path":"a.pem","line":3,{}}},{{}}]"#,
+                sha("commit")
+            ),
+            "by alice a.pem:3 at 1a2b3c4 \"A key\" and 1 more",
+        ),
     ];
+    assert_ends(&cases);
+}
+
+/// Asserts how the line ends of an event, an action and the members of `data`.
+fn assert_ends(cases: &[(&str, &str, String, &str)]) {
     for (event, action, data, expected) in cases {
         let line = line(&read(event, action, &format!("{{{data}}}")));
         assert!(line.ends_with(expected), "{event}.{action}: {line}");

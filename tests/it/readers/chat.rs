@@ -163,7 +163,8 @@ fn pushed<'e>(
         count => format!("{count} commits"),
     };
     let count = count + &authors(push);
-    let none_new = push.commits.is_empty() && push.total_commits.unwrap_or(0) == 0;
+    let none_new =
+        push.commits.is_empty() && push.total_commits.map_or(push.commits_complete, |n| n == 0);
     let at = push.after.as_deref().map(|sha| format!(" at {}", short(sha))).unwrap_or_default();
     let line = match action {
         PushAction::Deleted => return (format!("deleted {reference}"), None),

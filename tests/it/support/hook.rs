@@ -30,8 +30,10 @@ impl Hook {
         body: &[u8],
     ) -> Self {
         let digest = signature(secret, body);
-        if kind == "bitbucket-cloud" {
-            return Self::of_bitbucket_cloud(event, id, &digest, body);
+        match kind {
+            "bitbucket-cloud" => return Self::of_bitbucket_cloud(event, id, &digest, body),
+            "bitbucket-dc" => return Self::of_bitbucket_dc(event, id, &digest, body),
+            _ => {}
         }
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         let prefixes: &[&str] = match kind {
@@ -66,13 +68,27 @@ impl Hook {
             ("X-Attempt-Number", "1"),
             ("X-Hub-Signature", &format!("sha256={digest}")),
         ];
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        Self { headers: headers.map(owned).to_vec(), body: body.to_vec() }
+        Self::of_headers(&headers, body)
+    }
+
+    fn of_bitbucket_dc(event: &str, id: &str, digest: &str, body: &[u8]) -> Self {
+        let headers = [
+            ("content-type", "application/json; charset=utf-8"),
+            ("X-Event-Key", event),
+            ("X-Request-Id", id),
+            ("X-Hub-Signature", &format!("sha256={digest}")),
+        ];
+        Self::of_headers(&headers, body)
+    }
+
+    fn of_headers(headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self { headers: headers.iter().map(owned).collect(), body: body.to_vec() }
     }
 
     /// What stands before the digits in the main header.
     pub(crate) fn signature_prefix(kind: &str) -> &'static str {
-        if kind == "bitbucket-cloud" { "sha256=" } else { "" }
+        if kind.starts_with("bitbucket-") { "sha256=" } else { "" }
     }
 
     /// The main header that carries this kind's signature.
@@ -81,7 +97,7 @@ impl Hook {
             "gitea" => "X-Gitea-Signature",
             "forgejo" => "X-Forgejo-Signature",
             "gogs" => "X-Gogs-Signature",
-            "bitbucket-cloud" => "X-Hub-Signature",
+            "bitbucket-cloud" | "bitbucket-dc" => "X-Hub-Signature",
             other => panic!("no such kind: {other}"),
         }
     }
@@ -145,7 +161,11 @@ pub(crate) fn push_in(
 
 /// What a kind calls a push.
 pub(crate) fn push_name(kind: &str) -> &'static str {
-    if kind == "bitbucket-cloud" { "repo:push" } else { "push" }
+    match kind {
+        "bitbucket-cloud" => "repo:push",
+        "bitbucket-dc" => "repo:refs_changed",
+        _ => "push",
+    }
 }
 
 /// A small push to `branch` of `acme/widgets`, as this kind words it.
@@ -161,15 +181,26 @@ pub(crate) fn push_of_in(
     before: &str,
     after: &str,
 ) -> Vec<u8> {
-    if kind != "bitbucket-cloud" {
-        return push_in(owner, name, 7, branch, before, after);
-    }
+    let body = match kind {
+        "bitbucket-cloud" => push_of_bitbucket_cloud([owner, name], branch, before, after),
+        "bitbucket-dc" => push_of_bitbucket_dc([owner, name], branch, before, after),
+        _ => return push_in(owner, name, 7, branch, before, after),
+    };
+    serde_json::to_vec_pretty(&body).unwrap()
+}
+
+fn push_of_bitbucket_cloud(
+    [owner, name]: [&str; 2],
+    branch: &str,
+    before: &str,
+    after: &str,
+) -> serde_json::Value {
     let side = |hash: &str| {
         serde_json::json!({
             "type": "branch", "name": branch, "target": { "type": "commit", "hash": hash },
         })
     };
-    let body = serde_json::json!({
+    serde_json::json!({
         "push": { "changes": [{
             "old": side(before), "new": side(after),
             "created": false, "closed": false, "forced": false, "truncated": false, "commits": [],
@@ -181,8 +212,29 @@ pub(crate) fn push_of_in(
             "is_private": false,
         },
         "actor": { "type": "user", "uuid": "{3f6c1e58-92b7-4d0a-8a41-6c5e7f2b9d10}", "nickname": "jdoe" },
-    });
-    serde_json::to_vec_pretty(&body).unwrap()
+    })
+}
+
+fn push_of_bitbucket_dc(
+    [owner, name]: [&str; 2],
+    branch: &str,
+    before: &str,
+    after: &str,
+) -> serde_json::Value {
+    let id = format!("refs/heads/{branch}");
+    serde_json::json!({
+        "eventKey": "repo:refs_changed",
+        "date": "2026-11-02T10:30:02+0000",
+        "actor": { "id": 5, "name": "jdoe", "slug": "jdoe", "type": "NORMAL" },
+        "repository": {
+            "id": 7, "slug": name, "name": name, "public": false,
+            "project": { "id": 3, "key": owner, "public": false, "type": "NORMAL" },
+        },
+        "changes": [{
+            "ref": { "id": id, "displayId": branch, "type": "BRANCH" },
+            "refId": id, "fromHash": before, "toHash": after, "type": "UPDATE",
+        }],
+    })
 }
 
 /// A commit hash made of one digit.

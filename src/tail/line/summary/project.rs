@@ -2,8 +2,9 @@
 
 use super::{first_line, quoted, short};
 use crate::event::{
-    Conclusion, PackageEvent, PipelineSpanEvent, ProjectEvent, ReleaseEvent, RepositoryEvent,
-    RunStatus, StatusEvent, WikiEvent, WorkflowJobEvent, WorkflowRunEvent,
+    Conclusion, MirrorEvent, PackageEvent, PipelineSpanEvent, ProjectEvent, ReleaseEvent,
+    RepositoryEvent, RunStatus, SecretEvent, StatusEvent, WikiEvent, WorkflowJobEvent,
+    WorkflowRunEvent,
 };
 
 pub(super) fn release(data: &ReleaseEvent<'_>) -> Vec<String> {
@@ -94,6 +95,30 @@ pub(super) fn project(data: &ProjectEvent<'_>) -> Vec<String> {
     let was =
         data.changes.as_ref().and_then(|changes| changes.key.as_ref().or(changes.name.as_ref()));
     words.extend(was.and_then(|change| Some(format!("was {}", change.from.as_ref()?))));
+    words
+}
+
+pub(super) fn mirror(data: &MirrorEvent<'_>) -> Vec<String> {
+    let mut words: Vec<String> = data.mirror.name.iter().map(|name| quoted(name)).collect();
+    match data.changes.as_slice() {
+        _ if !data.changes_complete => words.push("(list incomplete)".to_owned()),
+        [] => {}
+        [one] => words.push(one.reference.name.to_string()),
+        many => words.push(format!("{} refs", many.len())),
+    }
+    words
+}
+
+pub(super) fn secret(data: &SecretEvent<'_>) -> Vec<String> {
+    let Some(first) = data.locations.first() else { return Vec::new() };
+    let line = first.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let mut words: Vec<String> = first.path.iter().map(|path| format!("{path}{line}")).collect();
+    words.extend(first.commit.as_ref().map(|commit| format!("at {}", short(&commit.sha))));
+    words.extend(first.rule.as_deref().map(quoted));
+    match data.locations.len() {
+        1 => {}
+        many => words.push(format!("and {} more", many - 1)),
+    }
     words
 }
 
