@@ -14,6 +14,7 @@ mod json;
 mod package;
 mod pull_request;
 mod push;
+mod reference;
 mod release;
 mod repository;
 mod review;
@@ -41,6 +42,7 @@ pub use pull_request::{
     Branch, Change, Changes, Label, Milestone, PullRequest, PullRequestEvent, PullRequestState, Sha,
 };
 pub use push::{Commit, Ping, Push, Reason, RefNotice, Tag, Unrecognized};
+pub use reference::{EventRef, ObjectRef, OtherBytes};
 pub use release::{Asset, Release, ReleaseEvent};
 pub use repository::{RepositoryChanges, RepositoryEvent};
 pub use review::{Review, ReviewEvent, Verdict};
