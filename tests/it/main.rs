@@ -16,6 +16,7 @@ mod process;
 mod properties;
 mod readme;
 mod recorded;
+mod redaction;
 mod samples;
 mod schema;
 mod send;
