@@ -228,11 +228,12 @@ fn a_ratio_compares_medians() {
 #[test]
 fn a_promise_is_judged_at_its_edge() {
     let met = |ratio, peak_kib| -> Vec<bool> {
-        verdicts(Some(ratio), peak_kib).iter().map(|verdict| verdict.met).collect()
+        let huge = peak_kib * 15;
+        verdicts(Some(ratio), peak_kib, Some(huge)).iter().map(|verdict| verdict.met).collect()
     };
-    assert_eq!(met(0.75, 40 * 1024 - 1), [true, true]);
-    assert_eq!(met(0.749, 40 * 1024), [false, false]);
-    assert_eq!(verdicts(None, 1).len(), 1, "without a yardstick there is no ratio");
+    assert_eq!(met(0.75, 40 * 1024 - 1), [true, true, true]);
+    assert_eq!(met(0.749, 40 * 1024), [false, false, false]);
+    assert_eq!(verdicts(None, 1, None).len(), 1, "without a yardstick there is no ratio");
 }
 
 #[test]
