@@ -261,7 +261,7 @@ fn shrunk() -> Vec<(&'static str, Value)> {
         (
             ".data.compare_url: type",
             changed(|it| {
-                set(it, "/$defs/Push/properties/compare_url/type", json!(["string", "null"]))
+                set(it, "/$defs/Push/properties/compare_url/type", json!(["string", "null"]));
             }),
         ),
         (
