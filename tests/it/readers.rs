@@ -247,8 +247,10 @@ fn a_filter_by_path_gets_files_only_where_they_are_all() {
         if *action == PushAction::Deleted {
             continue;
         }
-        let Decision::Run(job) = ci::decide(&seen.body) else { continue };
-        let Some(changed) = job.changed else { continue };
+        if seen.is_shortened() {
+            continue;
+        }
+        let Some(changed) = seen.job().changed else { continue };
         assert_eq!(*action, PushAction::Updated, "{}", seen.name);
         assert!(push.commits_complete && push.files_known, "{}", seen.name);
         assert!(push.forced != Some(true) && !push.commits.is_empty(), "{}", seen.name);
@@ -326,8 +328,8 @@ fn no_line_has_a_gap_or_the_look_of_code() {
         let line = seen.line();
         for gap in ["None", "Some(", "\"\"", "“”", "  ", "()", "{", "( ", ": :", " ,", "Cow", "\n"]
         {
-            // A recording whose names are those of a template shows them.
-            let sent = seen.raw.to_string().contains("{{");
+            // A recording whose names are those of a template shows their braces, and nothing else.
+            let sent = gap == "{" && seen.raw.to_string().contains("{{");
             assert!(sent || !line.contains(gap), "{}: {gap:?} in {line}", seen.name);
         }
         assert!(line.trim() == line && line.chars().all(|c| !c.is_control()), "{line:?}");
