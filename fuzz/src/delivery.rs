@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use base64::Engine as _;
 use bytes::Bytes;
 use forgewire::config::{Config, Inputs, Source};
 use forgewire::delivery::Delivery;
@@ -157,13 +156,10 @@ fn check_raw(event: &Event<'_>, index: usize, first: &str, body: &[u8]) {
     match &event.raw {
         Raw::In(id) => assert!(index > 0 && id == first, "raw_in {id}"),
         Raw::Omitted => panic!("the payload is left out"),
-        Raw::Inline(_) | Raw::Base64(_) if index > 0 => panic!("the payload is there again"),
-        Raw::Inline(_) | Raw::Base64(_) if event.raw_altered => {}
-        Raw::Inline(raw) => assert_eq!(raw, body, "raw is the forge's bytes"),
-        Raw::Base64(text) => {
-            let raw = base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
-            assert_eq!(raw, body, "raw_base64 is the forge's bytes");
-        }
+        Raw::Inline(_) | Raw::Binary(_) if index > 0 => panic!("the payload is there again"),
+        Raw::Inline(_) | Raw::Binary(_) if event.raw_altered => {}
+        Raw::Inline(raw) | Raw::Binary(raw) => assert_eq!(raw, body, "raw is the forge's bytes"),
+        Raw::Ref(object) => panic!("no limit was given, and yet the payload is in {object:?}"),
     }
 }
 
