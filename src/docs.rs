@@ -58,7 +58,9 @@ fn contents(out: &mut String) -> fmt::Result {
 fn every_body(out: &mut String) -> fmt::Result {
     out.push_str("\n## In every body\n\n| member | always | meaning |\n|---|---|---|\n");
     let schema = schema::whole();
-    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    // A body that is a reference to another is none of those that the page is about.
+    let required = [schema.get("required"), schema.pointer("/else/required")];
+    let required = required.into_iter().flatten().filter_map(Value::as_array).flatten();
     let required: BTreeSet<_> = required.filter_map(Value::as_str).collect();
     let members = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     for (name, member) in members {

@@ -17,6 +17,7 @@ mod pipeline;
 mod project;
 mod pull_request;
 mod push;
+mod reference;
 mod release;
 mod repository;
 mod review;
@@ -50,6 +51,7 @@ pub use pull_request::{
     Sha, StandingVerdict,
 };
 pub use push::{Commit, Ping, Push, Reason, RefNotice, Tag, Unrecognized};
+pub use reference::{EventRef, ObjectRef, OtherBytes};
 pub use release::{Asset, Release, ReleaseEvent};
 pub use repository::{RepositoryChanges, RepositoryEvent};
 pub use review::{Review, ReviewEvent, Verdict};

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
 use bytes::Bytes;
 
 use crate::config::{Dedup, Source};
@@ -63,11 +62,8 @@ pub fn events<'a>(
     if !facts.iter().all(in_scope) {
         return Err(OutOfScope);
     }
-    let raw = if is_json {
-        Raw::Inline(payload.bytes.clone())
-    } else {
-        Raw::Base64(base64::engine::general_purpose::STANDARD.encode(&payload.bytes))
-    };
+    let bytes = payload.bytes.clone();
+    let raw = if is_json { Raw::Inline(bytes) } else { Raw::Binary(bytes) };
     let about = about(delivery, source);
     let first = format!("{}:{}", source.name, about.id);
     let mut raw = Some(raw);

@@ -5,22 +5,28 @@
 
 mod write;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::write::Unwritable;
 pub(super) use self::write::write;
-use super::{Actor, Data, Delivery, Event, RefName, Repository, Time, VERSION};
+use super::{
+    Actor, Data, Delivery, Event, EventRef, ObjectRef, RefName, Repository, Time, VERSION,
+};
 
 /// What the forge sent, or where it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Raw {
     /// The payload's own text: JSON, white space around it included.
     Inline(bytes::Bytes),
-    /// A payload that is no JSON (or nested too deeply), in base64.
-    Base64(String),
+    /// A payload that is no JSON (or nested too deeply). The body holds it in base64.
+    Binary(bytes::Bytes),
     /// In the event of this id, the first of the same delivery.
     In(String),
+    /// In an object store: with it the message would be too large. Whether it is JSON shows when it is read.
+    Ref(ObjectRef),
     /// Left out.
     Omitted,
 }
@@ -31,6 +37,12 @@ pub enum InvalidEvent {
     /// Not JSON of this form.
     #[error("not an event: {0}")]
     Json(#[from] serde_json::Error),
+    /// The text in the place of a payload is no base64.
+    #[error("not an event: raw_base64: {0}")]
+    Base64(#[from] base64::DecodeError),
+    /// The event is too large for a message: its body is in an object store, and can be read from there.
+    #[error("the body of event {} is in the object store {}: object {}", .0.id, .0.body_ref.bucket, .0.body_ref.object)]
+    Elsewhere(Box<EventRef>),
     /// A version that may mean something else.
     #[error("version {0} of the contract; this library reads version {VERSION}")]
     Version(u32),
@@ -91,8 +103,63 @@ struct Document<'a> {
     raw: Option<&'a RawValue>,
     raw_base64: Option<String>,
     raw_in: Option<String>,
+    raw_ref: Option<ObjectRef>,
     #[serde(default)]
     raw_altered: bool,
+}
+
+/// What of a body says that the rest is elsewhere.
+#[derive(Deserialize)]
+struct Pointer<'a> {
+    #[serde(borrow)]
+    body_ref: Option<&'a RawValue>,
+}
+
+impl Raw {
+    /// How many bytes [`Raw::finish`] writes.
+    pub(crate) fn json_len(&self) -> usize {
+        // Names, quotes, commas and the closing brace; an id has no escapes.
+        let (names, value) = match self {
+            Self::Inline(raw) => (",\"raw\":}".len(), raw.len()),
+            Self::Binary(raw) => (",\"raw_base64\":\"\"}".len(), raw.len().div_ceil(3) * 4),
+            Self::In(id) => (",\"raw_in\":\"\"}".len(), id.len()),
+            Self::Ref(object) => {
+                let texts = object.bucket.len() + object.object.len() + object.digest.len();
+                let names =
+                    ",\"raw_ref\":{\"bucket\":\"\",\"object\":\"\",\"bytes\":,\"digest\":\"\"}}";
+                (names.len(), texts + object.bytes.to_string().len())
+            }
+            Self::Omitted => ("}".len(), 0),
+        };
+        names + value
+    }
+
+    /// Ends a body that [`Event::begin_json`] has begun: everything but `data` and what stands before it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unwritable`], which these types do not cause.
+    pub(crate) fn finish(&self, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+        match self {
+            Self::Inline(raw) => {
+                out.extend_from_slice(b",\"raw\":");
+                out.extend_from_slice(raw);
+            }
+            Self::Binary(raw) => {
+                out.extend_from_slice(b",\"raw_base64\":\"");
+                write_base64(out, raw);
+                out.push(b'"');
+            }
+            Self::In(id) => write_text(out, b",\"raw_in\":", id),
+            Self::Ref(object) => {
+                out.extend_from_slice(b",\"raw_ref\":");
+                write(out, object)?;
+            }
+            Self::Omitted => {}
+        }
+        out.push(b'}');
+        Ok(())
+    }
 }
 
 impl Event<'_> {
@@ -102,23 +169,15 @@ impl Event<'_> {
     ///
     /// [`Unwritable`], which these types do not cause.
     pub fn to_json(&self) -> Result<Vec<u8>, Unwritable> {
-        let raw_len = match &self.raw {
-            Raw::Inline(raw) => raw.len(),
-            Raw::Base64(text) => text.len(),
-            Raw::In(_) | Raw::Omitted => 0,
-        };
-        let mut out = Vec::with_capacity(raw_len * 2 + 2048);
+        let mut out = self.begin_json(self.raw.json_len() * 2 + 2048)?;
+        self.raw.finish(&mut out)?;
+        Ok(out)
+    }
+
+    /// Writes everything that stands before the payload into a buffer of this size. [`Raw::finish`] ends it.
+    pub(crate) fn begin_json(&self, capacity: usize) -> Result<Vec<u8>, Unwritable> {
+        let mut out = Vec::with_capacity(capacity);
         self.write_head(&mut out)?;
-        match &self.raw {
-            Raw::Inline(raw) => {
-                out.extend_from_slice(b",\"raw\":");
-                out.extend_from_slice(raw);
-            }
-            Raw::Base64(text) => write_text(&mut out, b",\"raw_base64\":", text),
-            Raw::In(id) => write_text(&mut out, b",\"raw_in\":", id),
-            Raw::Omitted => {}
-        }
-        out.push(b'}');
         Ok(out)
     }
 
@@ -155,19 +214,25 @@ impl Event<'_> {
     ///
     /// # Errors
     ///
-    /// [`InvalidEvent`] when it is not an event of a version that this library reads.
+    /// [`InvalidEvent`] when it is not an event of a version that this library reads. Where the event itself is in
+    /// an object store, that is [`InvalidEvent::Elsewhere`]: read the object that it names, compare it with
+    /// [`ObjectRef::check`], and call this again with its bytes.
     pub fn from_json(body: &[u8]) -> Result<Event<'static>, InvalidEvent> {
-        let document: Document<'_> = serde_json::from_slice(body)?;
+        let document: Document<'_> = match serde_json::from_slice(body) {
+            Ok(document) => document,
+            Err(error) => return Err(elsewhere(body).unwrap_or(InvalidEvent::Json(error))),
+        };
         if document.version != VERSION {
             return Err(InvalidEvent::Version(document.version));
         }
-        let raw = match (document.raw, document.raw_base64, document.raw_in) {
-            (Some(raw), _, _) => {
+        let raw = match (document.raw, document.raw_base64, document.raw_in, document.raw_ref) {
+            (Some(raw), ..) => {
                 Raw::Inline(bytes::Bytes::copy_from_slice(with_white_space(body, raw)))
             }
-            (None, Some(text), _) => Raw::Base64(text),
-            (None, None, Some(id)) => Raw::In(id),
-            (None, None, None) => Raw::Omitted,
+            (None, Some(text), ..) => Raw::Binary(STANDARD.decode(text)?.into()),
+            (None, None, Some(id), _) => Raw::In(id),
+            (None, None, None, Some(object)) => Raw::Ref(object),
+            (None, None, None, None) => Raw::Omitted,
         };
         Ok(Event {
             data: Data::read(&document.event, &document.action, document.data)?,
@@ -186,6 +251,20 @@ impl Event<'_> {
     }
 }
 
+/// What to say of a body that lacks what an event has, if it points to another.
+fn elsewhere(body: &[u8]) -> Option<InvalidEvent> {
+    let pointer: Pointer<'_> = serde_json::from_slice(body).ok()?;
+    pointer.body_ref?;
+    let reference: EventRef = match serde_json::from_slice(body) {
+        Ok(reference) => reference,
+        Err(error) => return Some(InvalidEvent::Json(error)),
+    };
+    Some(match reference.version {
+        VERSION => InvalidEvent::Elsewhere(Box::new(reference)),
+        other => InvalidEvent::Version(other),
+    })
+}
+
 /// A payload that is `null` is there all the same.
 fn present<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
@@ -196,6 +275,13 @@ fn present<'de, D: serde::Deserializer<'de>>(
 fn write_text(out: &mut Vec<u8>, key: &[u8], text: &str) {
     out.extend_from_slice(key);
     write::text(out, text);
+}
+
+fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut encoder = base64::write::EncoderWriter::new(out, &STANDARD);
+    // Into memory: there is nothing that could fail.
+    let _ = std::io::Write::write_all(&mut encoder, bytes);
+    let _ = encoder.finish();
 }
 
 /// The raw value with the white space that the forge sent around it, which JSON parsers drop.

@@ -9,7 +9,10 @@ use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::json::Head;
-use super::{Data, EventSpec, SCHEMA_ID, VERSION};
+use super::{Data, EventSpec, ObjectRef, SCHEMA_ID, VERSION};
+
+/// What stands in a message also where the rest of the body is in an object store.
+const IN_A_REFERENCE: [&str; 4] = ["version", "id", "event", "action"];
 
 /// The schema of every body. An event that it does not know may have any `data`.
 #[must_use]
@@ -76,6 +79,24 @@ impl Body {
         body.says("version", object(json!({ "const": VERSION })));
         body.properties.extend(tail());
         body.required.push("data".into());
+        let object = generator.subschema_for::<ObjectRef>();
+        for (name, said) in [
+            (
+                "raw_ref",
+                "In the place of `raw`, where with it the message would be too large: the payload is in an \
+                 object store.",
+            ),
+            (
+                "body_ref",
+                "Where even without the payload the message would be too large: the whole body, as it is \
+                 described here, is in an object store, and beside this there are `version`, `id`, `event` and \
+                 `action` only.",
+            ),
+        ] {
+            let mut member = self::object(object.clone().to_value());
+            member.insert("description".into(), said.into());
+            body.properties.insert(name.into(), member.into());
+        }
         body
     }
 
@@ -88,6 +109,9 @@ impl Body {
     }
 
     fn document(self, id: &str, title: &str) -> Map<String, Value> {
+        // The rest is there, or where `body_ref` says.
+        let (here, whole): (Vec<_>, Vec<_>) =
+            self.required.into_iter().partition(|name| IN_A_REFERENCE.iter().any(|it| name == it));
         object(json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": id,
@@ -95,8 +119,11 @@ impl Body {
             "description": "The body of a message. Members and values that are not named here may be \
                 added within the same `version`.",
             "type": "object",
-            "required": self.required,
+            "required": here,
             "properties": self.properties,
+            "if": { "required": ["body_ref"] },
+            "then": {},
+            "else": { "required": whole },
         }))
     }
 }
@@ -109,7 +136,7 @@ fn tail() -> Map<String, Value> {
             "type": "object",
         },
         "raw_altered": {
-            "description": "Whether `raw` is something else than the forge's bytes, because \
+            "description": "Whether the payload is something else than the forge's bytes, because \
                 credentials were taken out.",
             "type": "boolean",
         },

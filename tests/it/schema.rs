@@ -157,6 +157,29 @@ fn what_contradicts_the_contract_is_not_taken() {
 }
 
 #[test]
+fn a_reference_to_a_body_is_taken_and_half_a_one_is_not() {
+    let object =
+        json!({ "bucket": "FORGE_LARGE", "object": "00", "bytes": 9, "digest": "blake3=00" });
+    let good = json!({ "version": 1, "id": "gitea:1", "event": "push", "action": "updated", "body_ref": object });
+    for schema in [schema::whole(), schema::of_event("push").unwrap()] {
+        assert_eq!(faults_of(&schema, &good), [""; 0]);
+        for name in good.as_object().unwrap().keys() {
+            let mut body = good.clone();
+            body.as_object_mut().unwrap().shift_remove(name);
+            assert_ne!(faults_of(&schema, &body), [""; 0], "without {name}");
+        }
+        let mut body = good.clone();
+        body["body_ref"]["bytes"] = "9".into();
+        assert_ne!(faults_of(&schema, &body), [""; 0]);
+    }
+    let mut payload = body("ping", "sent", &json!({}));
+    payload["raw_ref"] = object;
+    assert_eq!(faults_of(&schema::whole(), &payload), [""; 0]);
+    payload["raw_ref"] = json!({ "bucket": "FORGE_LARGE" });
+    assert_ne!(faults_of(&schema::whole(), &payload), [""; 0]);
+}
+
+#[test]
 fn nothing_in_the_schema_is_closed_or_null_or_without_a_description() {
     let whole = schema::whole();
     walk(&whole, "", &mut |path, value| {
