@@ -3,29 +3,25 @@
 //! In comes a [`Config`], out comes a [`Daemon`] whose ports are open; NATS may still be away. Every task
 //! belongs to it: if one ends early, the daemon ends, and says so.
 
+mod keeper;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::{Config, Http};
-use crate::facts;
 use crate::health::Health;
 use crate::ingress::{self, App};
-use crate::jetstream::stream::{self, Report};
-use crate::jetstream::{ConnectError, JetStream, Link};
+use crate::jetstream::{ConnectError, JetStream};
 use crate::listen::Limits;
 use crate::listen::server::{Outcome, ServeError, Server};
 use crate::listen::socket::{self, BindError};
+use crate::message::Room;
 use crate::outbox::Outbox;
-
-/// How often the stream is looked at while all is well.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// How soon it is looked at again when it was not usable.
-const LOOK_SOON: Duration = Duration::from_secs(1);
+use keeper::Keeper;
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -80,15 +76,20 @@ impl Daemon {
             replies.await;
             "acknowledgements"
         });
+        let jetstream = Arc::new(jetstream);
+        let room = Room {
+            max_bytes: config.stream.max_inline_bytes,
+            bucket: config.stream.bucket().into(),
+        };
         let keeper = Keeper {
-            client: jetstream.client().clone(),
+            jetstream: Arc::clone(&jetstream),
             config: Arc::clone(&config),
             health: Arc::clone(&health),
             allow_shrink,
         };
-        tasks.spawn(keeper.run(jetstream.link()));
+        tasks.spawn(keeper.run());
         let app = Arc::new(App {
-            outbox: Outbox::new(jetstream, config.publish.ack_timeout),
+            outbox: Outbox::new(jetstream, config.publish.ack_timeout, room),
             health: Arc::clone(&health),
             work: TaskTracker::new(),
             config,
@@ -196,40 +197,5 @@ fn limits(http: &Http) -> Limits {
         max_connections: http.max_connections,
         max_connections_per_client: http.max_connections_per_client,
         max_buffered_bytes: http.max_buffered_bytes,
-    }
-}
-
-/// Looks after the stream: at every connection, and from time to time.
-struct Keeper {
-    client: async_nats::Client,
-    config: Arc<Config>,
-    health: Arc<Health>,
-    allow_shrink: bool,
-}
-
-impl Keeper {
-    async fn run(self, mut link: tokio::sync::watch::Receiver<Link>) -> &'static str {
-        let name = self.config.stream.name.as_str();
-        let mut last: Option<Result<Report, String>> = None;
-        loop {
-            let Ok(up) = link.wait_for(|link| *link != Link::Down).await.map(|up| *up) else {
-                return "stream";
-            };
-            let seen = stream::ensure(&self.client, &self.config, self.allow_shrink).await;
-            self.health.stream_is_usable(up, seen.is_ok());
-            let pause = if seen.is_ok() { LOOK_AGAIN } else { LOOK_SOON };
-            let outcome = seen.as_ref().map(Clone::clone).map_err(ToString::to_string);
-            // Said when it is news, not at every look.
-            if last.as_ref() != Some(&outcome) {
-                match &seen {
-                    Ok(report) => facts::stream_seen(name, report),
-                    Err(error) => facts::stream_unusable(name, error),
-                }
-                last = Some(outcome);
-            }
-            let change = link.wait_for(|now| *now != up);
-            // The pause is over, or there is another connection, or none.
-            let _ = tokio::time::timeout(pause, change).await;
-        }
     }
 }

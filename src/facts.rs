@@ -7,6 +7,7 @@ use tracing::{debug, error, info, trace, warn};
 
 use crate::delivery::NotAuthenticated;
 use crate::event::Event;
+use crate::jetstream::Unfit;
 use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
 use crate::outbox::{NotStored, Receipt};
 
@@ -76,6 +77,18 @@ pub fn stream_seen(name: &str, report: &Report) {
             warn!(stream = name, key, wanted, found, %outcome, "Stream differs from the configuration.");
         }
     }
+}
+
+/// Messages may be larger by the configuration than server or stream take.
+pub fn messages_do_not_fit(unfit: &Unfit) {
+    let Unfit { limit, bytes, wanted } = unfit;
+    warn!(
+        key = "stream.max_inline_bytes",
+        wanted,
+        limit,
+        bytes,
+        "Messages may be larger than NATS takes; those that are go to the object store. Lower the setting or raise the limit."
+    );
 }
 
 /// The stream is not there, or cannot be looked at.

@@ -1,14 +1,17 @@
 //! The connection to NATS: everything that names the client library.
 //!
-//! Owns the one connection, the replies to what is published ([`acks`]) and the stream ([`stream`]). In
-//! come messages, out come acknowledgements or the exact reason why there is none. It decides nothing:
+//! Owns the one connection, the replies to what is published ([`acks`]), the stream ([`stream`]) and the object
+//! store ([`bucket`], [`objects`]). In come messages, out come acknowledgements or the exact reason why there is none. It decides nothing:
 //! whether to try again, and what to tell a forge, is for the [`crate::outbox`].
 
 mod acks;
+pub mod bucket;
+mod objects;
 mod queue;
 pub mod stream;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, ServerAddr};
@@ -60,6 +63,20 @@ pub struct JetStream {
     queue: Arc<Queue>,
     link: watch::Receiver<Link>,
     places: HeaderMap,
+    store: objects::Store,
+    /// Largest message that server and stream take, headers included, as far as that is known.
+    largest: AtomicUsize,
+}
+
+/// A limit of the server or stream that is smaller than what a message may have by the configuration.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Unfit {
+    /// `max_payload` of the server, or `max_msg_size` of the stream.
+    pub limit: &'static str,
+    /// That limit, in bytes.
+    pub bytes: usize,
+    /// What the configuration says, in bytes.
+    pub wanted: usize,
 }
 
 impl JetStream {
@@ -102,7 +119,9 @@ impl JetStream {
                 () = sending => {}
             }
         };
-        Ok((Self { client, acks, queue, link, places: places() }, work))
+        let store = objects::Store::default();
+        let largest = AtomicUsize::new(usize::MAX);
+        Ok((Self { client, acks, queue, link, places: places(), store, largest }, work))
     }
 
     /// Publishes one message and waits for its acknowledgement, at most `patience`.
@@ -128,6 +147,28 @@ impl JetStream {
         });
         let answer = tokio::time::timeout(patience, waiting.answer()).await;
         answer.unwrap_or(Err(Unacknowledged::TimedOut))
+    }
+
+    /// Compares how large messages may be by the configuration with what server and stream take. From now on
+    /// [`JetStream::largest`] says what fits all of them.
+    pub fn fit(&self, wanted: usize, max_msg_size: Option<usize>) -> Vec<Unfit> {
+        let limits =
+            [("max_payload", Some(self.client.max_payload())), ("max_msg_size", max_msg_size)];
+        let unfit = limits.into_iter().filter_map(|(limit, bytes)| {
+            let bytes = bytes.filter(|bytes| *bytes < wanted)?;
+            Some(Unfit { limit, bytes, wanted })
+        });
+        let unfit: Vec<_> = unfit.collect();
+        let smallest = unfit.iter().map(|unfit| unfit.bytes).min();
+        self.largest.store(smallest.unwrap_or(usize::MAX), Ordering::Relaxed);
+        unfit
+    }
+
+    /// Largest message that server and stream take, headers included, in bytes, where that is less than the
+    /// configuration says; else any number above it.
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        self.largest.load(Ordering::Relaxed)
     }
 
     /// The state of the connection, and every change of it.

@@ -1,13 +1,16 @@
 //! An event as a NATS message: subject, headers, body.
 //!
 //! In comes an [`Event`] with the trace of its delivery, out comes a [`Message`]. Pure, and the one place
-//! that knows which headers there are: nothing that a sender writes becomes a header of its own.
+//! that knows which headers there are: nothing that a sender writes becomes a header of its own. What is too
+//! large for a message comes beside it, as the objects that it refers to (`large`).
 
 mod headers;
+mod large;
 
 use bytes::Bytes;
 
 pub use self::headers::Headers;
+pub use self::large::{Object, Room};
 use crate::event::{Event, NO_NAME, SCHEMA_ID, Unwritable};
 use crate::subject::{Address, Subject};
 use crate::trace::TraceContext;
@@ -42,15 +45,24 @@ pub struct Message {
     pub headers: Headers,
     /// JSON.
     pub body: Bytes,
+    /// The payload, where it was too large for the event: to be stored before the message.
+    pub payload: Option<Object>,
+    /// The event's body, where even that was too large for a message: to be stored before it, too.
+    pub whole: Option<Object>,
 }
 
 impl Message {
-    /// Writes an event as a message below the subject `prefix`.
+    /// Writes an event as a message below the subject `prefix`, however large it gets.
     ///
     /// # Errors
     ///
     /// [`Unwritable`], which the event types do not cause.
     pub fn of(event: &Event<'_>, prefix: &str, trace: TraceContext) -> Result<Self, Unwritable> {
+        let body = Bytes::from(event.to_json()?);
+        Ok(Self { body, ..Self::without_body(event, prefix, trace) })
+    }
+
+    fn without_body(event: &Event<'_>, prefix: &str, trace: TraceContext) -> Self {
         let repository = event.repository.as_ref();
         let action = event.action();
         let address = Address {
@@ -61,12 +73,14 @@ impl Message {
             action: if action == NO_NAME { "" } else { action },
             reference: event.reference.as_ref().map(|reference| &*reference.name),
         };
-        Ok(Self {
+        Self {
             id: event.id.clone(),
             subject: Subject::new(prefix, &address),
             headers: headers(event, trace),
-            body: Bytes::from(event.to_json()?),
-        })
+            body: Bytes::new(),
+            payload: None,
+            whole: None,
+        }
     }
 }
 

@@ -2,17 +2,26 @@
 //!
 //! In come the messages of one delivery, out comes a [`Receipt`] each once JetStream has acknowledged
 //! all of them, in order; or [`NotStored`], and then some may be in the stream all the same. An unknown
-//! outcome is tried again under the same id, so that a repeat is recognised.
+//! outcome is tried again under the same id, so that a repeat is recognised. What a message refers to is stored
+//! before it; a message that turns out to be too large for server or stream is made a reference itself.
 
+mod large;
+
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::jetstream::{JetStream, Link, Unacknowledged};
-use crate::message::Message;
+use crate::jetstream::{Ack, JetStream, Link, Unacknowledged};
+use crate::message::{Message, Object, Room};
+use large::Large;
 
 /// Pause before a message is sent again to a server that answered but could not take it.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long it may take to store what a message refers to. With twice the acknowledgement timeout after it the answer
+/// still comes before Gitea gives up, which it does after 5 seconds.
+const OBJECTS: Duration = Duration::from_secs(2);
 
 /// Where a message is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -42,21 +51,31 @@ pub struct NotStored {
 /// The way of messages to the stream.
 #[derive(Debug)]
 pub struct Outbox {
-    jetstream: JetStream,
+    jetstream: Arc<JetStream>,
     ack_timeout: Duration,
+    room: Room,
+    large: Large,
 }
 
 impl Outbox {
-    /// Publishes through `jetstream`, waiting `ack_timeout` for each acknowledgement.
+    /// Publishes through `jetstream`, waiting `ack_timeout` for each acknowledgement. Messages are made for `room`.
     #[must_use]
-    pub fn new(jetstream: JetStream, ack_timeout: Duration) -> Self {
-        Self { jetstream, ack_timeout }
+    pub fn new(jetstream: Arc<JetStream>, ack_timeout: Duration, room: Room) -> Self {
+        Self { jetstream, ack_timeout, room, large: Large::default() }
     }
 
-    /// Stores the messages of one delivery, one after the other.
+    /// How large a message may be at the moment, and where goes what does not fit.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        let max_bytes = self.room.max_bytes.min(self.jetstream.largest());
+        Room { max_bytes, bucket: Arc::clone(&self.room.bucket) }
+    }
+
+    /// Stores the messages of one delivery, one after the other: sent without waiting, one that JetStream has no
+    /// leader for would come after those that follow it.
     ///
     /// A message whose fate is unknown is sent once more; in all one takes less than twice the
-    /// acknowledgement timeout.
+    /// acknowledgement timeout, and what it refers to at most two seconds before that.
     ///
     /// # Errors
     ///
@@ -64,8 +83,7 @@ impl Outbox {
     pub async fn store(&self, messages: &[Message]) -> Result<Vec<Receipt>, NotStored> {
         let mut receipts = Vec::with_capacity(messages.len());
         for message in messages {
-            let deadline = Instant::now() + self.ack_timeout.mul_f64(1.8);
-            let ack = self.publish(message, deadline).await;
+            let ack = self.store_one(message).await;
             let ack = ack.map_err(|reason| NotStored { id: message.id.clone(), reason })?;
             receipts.push(Receipt {
                 id: message.id.clone(),
@@ -78,14 +96,63 @@ impl Outbox {
         Ok(receipts)
     }
 
-    async fn publish(
+    async fn store_one(&self, message: &Message) -> Result<Ack, Unacknowledged> {
+        match self.store_as_it_is(message).await {
+            // Server or stream take less than they did when the message was made.
+            Err(reason) if is_too_large(&reason) && message.whole.is_none() => {
+                let reference = message.clone().by_reference(&self.room.bucket);
+                self.store_as_it_is(&reference).await
+            }
+            stored => stored,
+        }
+    }
+
+    async fn store_as_it_is(&self, message: &Message) -> Result<Ack, Unacknowledged> {
+        let deadline = Instant::now() + OBJECTS;
+        let alone = tokio::time::timeout_at(deadline, self.large.alone(message)).await;
+        let _alone = alone.map_err(|_busy| Unacknowledged::TimedOut)?;
+        let message = self.with_objects(message, deadline).await?;
+        let deadline = Instant::now() + self.ack_timeout.mul_f64(1.8);
+        let message = &*message;
+        self.until(deadline, |left| self.jetstream.publish(message, self.ack_timeout.min(left)))
+            .await
+    }
+
+    /// The message, once everything that it refers to is stored.
+    async fn with_objects<'m>(
         &self,
-        message: &Message,
+        message: &'m Message,
         deadline: Instant,
-    ) -> Result<crate::jetstream::Ack, Unacknowledged> {
+    ) -> Result<Cow<'m, Message>, Unacknowledged> {
+        if let Some(payload) = &message.payload {
+            self.keep(payload, deadline).await?;
+        }
+        let Some(whole) = &message.whole else { return Ok(Cow::Borrowed(message)) };
+        if let Some(before) = self.large.published(message)
+            && let Some(whole) = &before.whole
+            && self.until(deadline, |_| self.jetstream.has(whole, deadline)).await?
+        {
+            return Ok(Cow::Owned(before));
+        }
+        self.keep(whole, deadline).await?;
+        self.large.remember(message);
+        Ok(Cow::Borrowed(message))
+    }
+
+    async fn keep(&self, object: &Object, deadline: Instant) -> Result<(), Unacknowledged> {
+        let keep = |left| self.jetstream.keep(object, self.ack_timeout.min(left), deadline);
+        self.until(deadline, keep).await
+    }
+
+    /// Tries until it succeeds, can no longer succeed, or the deadline has come. Each attempt hears how long
+    /// that is from now.
+    async fn until<T, F: Future<Output = Result<T, Unacknowledged>>>(
+        &self,
+        deadline: Instant,
+        attempt: impl Fn(Duration) -> F,
+    ) -> Result<T, Unacknowledged> {
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let outcome = self.jetstream.publish(message, self.ack_timeout.min(left)).await;
+            let outcome = attempt(deadline.saturating_duration_since(Instant::now())).await;
             let Err(reason) = outcome else { return outcome };
             if !may_succeed_later(&reason) || !self.ready_again(&reason, deadline).await {
                 return Err(reason);
@@ -119,11 +186,17 @@ impl Outbox {
     }
 }
 
+/// Whether the same event would be taken in a smaller message. 10054 is JetStream's "message too large".
+fn is_too_large(reason: &Unacknowledged) -> bool {
+    matches!(reason, Unacknowledged::TooLarge | Unacknowledged::Refused { code: 10_054, .. })
+}
+
 /// Whether the same message may be taken a moment later.
 fn may_succeed_later(reason: &Unacknowledged) -> bool {
     match reason {
         Unacknowledged::Away
         | Unacknowledged::Disconnected
+        | Unacknowledged::NoBucket(_)
         | Unacknowledged::NoStream
         | Unacknowledged::TimedOut
         | Unacknowledged::Unreadable => true,

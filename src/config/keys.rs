@@ -189,6 +189,16 @@ static KEYS: &[Key] = &[
     key("stream.replicas", integer(1, 5), "Copies in the cluster."),
     key("stream.max_bytes", integer(1, NO_MAX), "Largest size of the stream; unlimited if absent."),
     key(
+        "stream.max_inline_bytes",
+        integer(65_536, 67_108_864),
+        "Largest message; what is larger moves to the object store.",
+    ),
+    key(
+        "stream.large_bucket",
+        Form::Text(checks::bucket_name),
+        "Name of the object store; the stream's with _LARGE if absent.",
+    ),
+    key(
         "log.format",
         Form::OneOf(|| vec!["auto", "human", "json"]),
         "Form of a line; auto is human on a terminal, else JSON.",

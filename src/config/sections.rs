@@ -97,6 +97,22 @@ pub struct Stream {
     pub replicas: usize,
     /// Largest size of the stream, in bytes. Absent, which is the default: no limit.
     pub max_bytes: Option<u64>,
+    /// Largest message, headers and body together, in bytes; of a larger one the payload, or all of the body, moves
+    /// to the object store. Default 900,000. It must fit the server's `max_payload`.
+    pub max_inline_bytes: usize,
+    /// Name of the object store for what is larger. Absent, which is the default: see [`Stream::bucket`].
+    pub large_bucket: Option<String>,
+}
+
+impl Stream {
+    /// Name of the object store for what is too large for a message: as configured, else that of the stream with
+    /// `_LARGE` after it, where `_` stands for what such a name may not have.
+    #[must_use]
+    pub fn bucket(&self) -> String {
+        let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+        let derived = || self.name.chars().map(allowed).chain("_LARGE".chars()).collect();
+        self.large_bucket.clone().unwrap_or_else(derived)
+    }
 }
 
 /// What a full stream drops.
@@ -178,6 +194,8 @@ impl Default for Stream {
             discard: Discard::Old,
             replicas: 1,
             max_bytes: None,
+            max_inline_bytes: 900_000,
+            large_bucket: None,
         }
     }
 }

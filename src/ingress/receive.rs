@@ -202,12 +202,13 @@ impl Inbound {
         let events = normalize::events(&delivery, &payload, source, Time::now());
         let events = events.map_err(|_out_of_scope| Problem::OutOfScope)?;
         let trace = TraceContext::of(delivery.headers());
+        let (prefix, room) = (&self.app.config.stream.subject_prefix, self.app.outbox.room());
         let mut messages = Vec::with_capacity(events.len());
         for event in &events {
             if let Data::Unrecognized(_, data) = &event.data {
                 facts::delivery_unrecognized(event, data.reason.as_str());
             }
-            let message = Message::of(event, &self.app.config.stream.subject_prefix, trace);
+            let message = Message::fitting(event, prefix, trace, &room);
             messages.push(message.map_err(|_impossible| Refusal::NotStored)?);
         }
         let id = events.first().map(|event| event.delivery.id.to_string()).unwrap_or_default();
@@ -218,8 +219,9 @@ impl Inbound {
 
 async fn store(app: &Arc<App>, source: &SourceName, work: Work) -> Result<Vec<Receipt>, Refusal> {
     let Work { delivery, messages, held } = work;
-    let stored = if messages.len() > 1 {
-        // A client that leaves in the middle must not leave half a delivery behind.
+    let large = messages.iter().any(|message| message.objects().next().is_some());
+    let stored = if messages.len() > 1 || large {
+        // A client that leaves in the middle must not leave half a delivery or object behind.
         let outbox = Arc::clone(app);
         let all = app.work.spawn(async move { outbox.outbox.store(&messages).await });
         all.await.map_err(|_gone| Refusal::NotStored)?

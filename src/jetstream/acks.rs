@@ -42,6 +42,9 @@ pub enum Unacknowledged {
     /// A header's value cannot be sent. Ours never are of that kind.
     #[error("header {0} cannot be sent")]
     Header(&'static str),
+    /// The object store for large events is not there.
+    #[error("the object store {0} for large events does not exist")]
+    NoBucket(String),
     /// No stream takes the subject, or it has no leader at the moment.
     #[error("no stream takes this subject, or JetStream has no leader")]
     NoStream,

@@ -14,7 +14,7 @@ use crate::config::{Config, Discard, Stream};
 /// How long a request to the JetStream API may take.
 const API_TIMEOUT: Duration = Duration::from_secs(5);
 /// JetStream's "stream not found".
-const NOT_FOUND: u64 = 10_059;
+pub(super) const NOT_FOUND: u64 = 10_059;
 
 /// Why the stream is not as it must be to publish to it.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,10 @@ pub struct Report {
     pub created: bool,
     /// Every setting that differed.
     pub drift: Vec<Drift>,
+    /// How long it keeps messages now; zero is for ever.
+    pub max_age: Duration,
+    /// Largest message that it takes, headers included; `None`: any.
+    pub max_msg_size: Option<usize>,
 }
 
 /// Sees to it that the stream is there and takes our subjects.
@@ -102,7 +106,7 @@ pub async fn ensure(
         Ok(info) => info,
         Err(StreamError::Refused { code: NOT_FOUND, .. }) if wanted.manage => {
             api(client, "CREATE", &wanted.name, &Value::Object(fresh(wanted))).await?;
-            return Ok(Report { created: true, drift: Vec::new() });
+            return Ok(Report { created: true, max_age: wanted.max_age, ..Report::default() });
         }
         Err(StreamError::Refused { code: NOT_FOUND, .. }) => {
             return Err(StreamError::Missing(wanted.name.clone()));
@@ -113,12 +117,20 @@ pub async fn ensure(
     let named = |key: &str| wanted.manage && config.was_named(key);
     let drift = compare(&mut settings, wanted, &named, allow_shrink);
     if drift.iter().any(|d| d.outcome == Outcome::Changed) {
-        api(client, "UPDATE", &wanted.name, &Value::Object(settings)).await?;
+        api(client, "UPDATE", &wanted.name, &Value::Object(settings.clone())).await?;
     }
-    Ok(Report { created: false, drift })
+    let number = |name| settings.get(name).and_then(Value::as_u64);
+    let max_age = Duration::from_nanos(number("max_age").unwrap_or_default());
+    let max_msg_size = number("max_msg_size").and_then(|size| usize::try_from(size).ok());
+    Ok(Report {
+        created: false,
+        drift,
+        max_age,
+        max_msg_size: max_msg_size.filter(|size| *size > 0),
+    })
 }
 
-async fn api(
+pub(super) async fn api(
     client: &async_nats::Client,
     verb: &str,
     stream: &str,
@@ -273,9 +285,11 @@ fn covered(prefix: &str, subjects: &[Value]) -> bool {
 }
 
 /// A value as an operator would write it.
-fn shown(key: &str, value: &Value) -> String {
+pub(super) fn shown(key: &str, value: &Value) -> String {
     match value {
-        Value::Number(n) if matches!(key, "stream.max_age" | "stream.duplicate_window") => {
+        Value::Number(n)
+            if matches!(key, "stream.max_age" | "stream.duplicate_window" | "max_age") =>
+        {
             let age = Duration::from_nanos(n.as_u64().unwrap_or_default());
             humantime::format_duration(age).to_string()
         }

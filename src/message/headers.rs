@@ -36,6 +36,13 @@ impl Headers {
         })
     }
 
+    /// How many bytes they take on the wire: a version line, each as `name: value`, an empty line.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        let names: usize = self.ends.iter().map(|(name, _)| name.len()).sum();
+        "NATS/1.0\r\n\r\n".len() + names + self.values.len() + self.ends.len() * ": \r\n".len()
+    }
+
     /// Adds a header whose value is the parts in a row, encoded as the `CloudEvents` NATS binding says: space, `"`,
     /// `%` and everything outside U+0021–U+007E becomes `%XX` of its UTF-8. Cut at 1 KiB, never inside an
     /// escape.

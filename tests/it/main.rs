@@ -8,6 +8,7 @@ mod contract;
 mod dev;
 mod docs;
 mod hostile;
+mod large;
 mod limits;
 mod listen;
 mod listen_support;

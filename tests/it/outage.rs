@@ -90,14 +90,26 @@ async fn concurrent_deliveries_do_not_wait_for_each_other() {
 #[tokio::test]
 async fn a_message_that_the_server_never_takes_is_refused_and_holds_nobody_up() {
     let nats = NatsServer::start();
+    let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
+    // Too small even for a reference.
+    let stream = async_nats::jetstream::stream::Config {
+        name: "FORGE".into(),
+        subjects: vec!["forge.>".into()],
+        max_message_size: 500,
+        ..Default::default()
+    };
+    let stream = context.create_stream(stream).await.unwrap();
     let daemon = Daemon::start(&nats).await;
-    let large = format!("{{\"x\":\"{}\"}}", "a".repeat(2 << 20));
-    let large = Hook::new("gitea", "push", Some("push"), "large", SECRET, large.as_bytes());
     let started = Instant::now();
-    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &large).await.status, 503);
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("large")).await.status, 503);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     let line = daemon.logged("Delivery not stored.").await;
-    assert!(line["error"].as_str().unwrap().contains("max_payload"), "{line}");
+    assert!(line["error"].as_str().unwrap().contains("10054"), "{line}");
+    let raised = async_nats::jetstream::stream::Config {
+        max_message_size: -1,
+        ..stream.cached_info().config.clone()
+    };
+    context.update_stream(raised).await.unwrap();
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("next")).await.status, 202);
 }
 

@@ -57,6 +57,14 @@ pub(in crate::config) fn stream_name(text: &str) -> Result<(), &'static str> {
     )
 }
 
+pub(in crate::config) fn bucket_name(text: &str) -> Result<(), &'static str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    holds(
+        (1..=200).contains(&text.len()) && text.bytes().all(plain),
+        "must have 1 to 200 of A-Z a-z 0-9 _ -",
+    )
+}
+
 pub(in crate::config) fn subject_prefix(text: &str) -> Result<(), &'static str> {
     holds(
         crate::subject::is_prefix(text),

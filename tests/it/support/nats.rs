@@ -70,6 +70,19 @@ impl NatsServer {
         rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
     }
 
+    /// Gives it this configuration beside its flags, from its next start on; a running one reads it now.
+    pub(crate) fn configure(&self, text: &str) {
+        write_config(self.dir.path(), text);
+        if self.child.is_some() {
+            let before = self.log().matches("Reloaded server configuration").count();
+            self.signal(rustix::process::Signal::HUP);
+            eventually("the configuration is read again", || {
+                let now = self.log().matches("Reloaded server configuration").count();
+                (now > before).then_some(())
+            });
+        }
+    }
+
     /// Ends it at once, as a crash would.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -126,11 +139,15 @@ impl Drop for NatsServer {
 }
 
 fn spawn(dir: &Path, port: &str) -> Child {
+    let config = dir.join("nats.conf");
+    if !config.exists() {
+        write_config(dir, "");
+    }
     let program = std::env::var_os("FORGEWIRE_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
     Command::new(&program)
-        .args(["--jetstream", "--addr", "127.0.0.1", "--port", port])
-        .arg("--store_dir")
-        .arg(dir.join("store"))
+        .args(["--addr", "127.0.0.1", "--port", port])
+        .arg("--config")
+        .arg(config)
         .arg("--ports_file_dir")
         .arg(dir)
         .arg("--log")
@@ -146,6 +163,13 @@ fn spawn(dir: &Path, port: &str) -> Child {
                 program.display()
             )
         })
+}
+
+/// JetStream is configured in the file: given by flags, a server that reads its file again would end it.
+fn write_config(dir: &Path, more: &str) {
+    let store = dir.join("store");
+    let text = format!("jetstream {{ store_dir: \"{}\" }}\n{more}\n", store.display());
+    fs::write(dir.join("nats.conf"), text).unwrap();
 }
 
 /// The first client port in a ports file, once it is written completely. Its name begins with the

@@ -1,0 +1,109 @@
+//! What becomes of an event that is too large for a message: parts of it become objects.
+//!
+//! In comes an event with the [`Room`] that a message may take, out comes a message that fits, and the objects
+//! that its body refers to. First the payload moves, then the whole body. Nothing is copied but what is
+//! written anew.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use super::Message;
+use crate::event::{Event, EventRef, ObjectRef, Raw, Unwritable};
+use crate::trace::TraceContext;
+
+/// How large a message may be, and where goes what does not fit.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Room {
+    /// Headers and body together, in bytes.
+    pub max_bytes: usize,
+    /// Name of the object store.
+    pub bucket: Arc<str>,
+}
+
+/// Something that is too large for a message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Object {
+    /// What stands in its place.
+    pub reference: ObjectRef,
+    /// Its bytes.
+    pub content: Bytes,
+    /// `SHA-256=<base64>` of them, the digest that object stores are read by.
+    pub sha256: String,
+}
+
+impl Object {
+    fn new(reference: ObjectRef, content: Bytes) -> Self {
+        let sha256 = ["SHA-256=", &URL_SAFE.encode(Sha256::digest(&content))].concat();
+        Self { reference, content, sha256 }
+    }
+}
+
+impl Message {
+    /// Writes an event as a message below the subject `prefix` that takes no more than `room`, with the
+    /// objects that make it so.
+    ///
+    /// # Errors
+    ///
+    /// [`Unwritable`], which the event types do not cause.
+    pub fn fitting(
+        event: &Event<'_>,
+        prefix: &str,
+        trace: TraceContext,
+        room: &Room,
+    ) -> Result<Self, Unwritable> {
+        let mut message = Self::without_body(event, prefix, trace);
+        let left = room.max_bytes.saturating_sub(message.headers.wire_len());
+        let payload = event.raw.json_len();
+        // Beside a payload of its own size there is mostly as much to say; a large one is not written here.
+        let capacity = if payload <= left { payload * 2 } else { payload } + 2048;
+        let mut body = event.begin_json(capacity)?;
+        let mut raw = Cow::Borrowed(&event.raw);
+        if body.len() + payload > left
+            && let Raw::Inline(content) | Raw::Binary(content) = &event.raw
+        {
+            let reference = reference(event, content, &room.bucket);
+            message.payload = Some(Object::new(reference.clone(), content.clone()));
+            raw = Cow::Owned(Raw::Ref(reference));
+        }
+        raw.finish(&mut body)?;
+        message.body = Bytes::from(body);
+        Ok(if message.body.len() > left { message.by_reference(&room.bucket) } else { message })
+    }
+
+    /// The same event with nothing but a reference to its body, which becomes an object itself. A message that
+    /// is such a reference already stays as it is.
+    #[must_use]
+    pub fn by_reference(mut self, bucket: &str) -> Self {
+        if self.whole.is_none()
+            && let Some(reference) = EventRef::to(bucket, &self.body)
+        {
+            let whole = std::mem::replace(&mut self.body, Bytes::from(reference.to_json()));
+            self.whole = Some(Object::new(reference.body_ref, whole));
+        }
+        self
+    }
+
+    /// What the body refers to, in the order in which it is stored: before the message.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.payload.iter().chain(&self.whole)
+    }
+}
+
+/// The reference to a payload. Its hash is known where it is what was signed.
+fn reference(event: &Event<'_>, content: &Bytes, bucket: &str) -> ObjectRef {
+    let hash = event.delivery.digest.strip_prefix("blake3=").filter(|_| !event.raw_altered);
+    match hash {
+        Some(hash) => ObjectRef {
+            bucket: bucket.to_owned(),
+            object: hash.to_owned(),
+            bytes: content.len() as u64,
+            digest: event.delivery.digest.clone().into_owned(),
+        },
+        None => ObjectRef::to(bucket, content),
+    }
+}
