@@ -6,11 +6,13 @@
 //! out by the parser afterwards, and where they are not, what looks like a credential goes all the same.
 
 pub(crate) mod read;
+mod redact;
 
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+pub use self::redact::{MAX_POINTERS, Pointer, REDACTED, Redaction, Step};
 use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memrchr};
 

@@ -11,6 +11,8 @@
 mod access;
 mod text;
 
+use std::borrow::Cow;
+
 use serde::de::{self, Deserialize, Visitor};
 
 use self::access::{Items, Members, Verbatim};
@@ -54,18 +56,26 @@ pub(crate) fn is_json(text: &str) -> bool {
     reader.skip().and_then(|()| reader.end()).is_ok()
 }
 
-type Result<T, E = Unreadable> = std::result::Result<T, E>;
+/// Reads a text in quotes.
+pub(super) fn text(quoted: &str) -> Result<Cow<'_, str>> {
+    match quoted.get(1..quoted.len().saturating_sub(1)) {
+        Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
+        _ => String::deserialize(&mut Reader::new(quoted)).map(Cow::Owned),
+    }
+}
+
+pub(super) type Result<T, E = Unreadable> = std::result::Result<T, E>;
 
 /// A place in a text.
-struct Reader<'de> {
-    text: &'de str,
-    at: usize,
+pub(super) struct Reader<'de> {
+    pub(super) text: &'de str,
+    pub(super) at: usize,
     /// How many arrays and objects are open.
     depth: usize,
 }
 
 impl<'de> Reader<'de> {
-    fn new(text: &'de str) -> Self {
+    pub(super) fn new(text: &'de str) -> Self {
         Self { text, at: 0, depth: 0 }
     }
 
@@ -80,7 +90,7 @@ impl<'de> Reader<'de> {
 
     /// The next byte that is not white space, which is not taken.
     #[inline]
-    fn token(&mut self) -> Result<u8> {
+    pub(super) fn token(&mut self) -> Result<u8> {
         match self.byte() {
             Some(byte) if byte > b' ' => Ok(byte),
             _ => self.skip_white_space().ok_or(Unreadable),
@@ -115,7 +125,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Nothing but white space may be left.
-    fn end(&mut self) -> Result<()> {
+    pub(super) fn end(&mut self) -> Result<()> {
         if self.skip_white_space().is_some() { Err(Unreadable) } else { Ok(()) }
     }
 
@@ -182,6 +192,39 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// Takes the start of an array or object, and the end if nothing is in it: false then.
+    pub(super) fn enters(&mut self, end: u8) -> Result<bool> {
+        self.open()?;
+        if self.token()? != end {
+            return Ok(true);
+        }
+        self.close();
+        Ok(false)
+    }
+
+    /// Takes the comma after an item or member, or the end: false then.
+    pub(super) fn goes_on(&mut self, end: u8) -> Result<bool> {
+        let token = self.token()?;
+        if token == end {
+            self.close();
+        } else if token == b',' {
+            self.at += 1;
+        } else {
+            return Err(Unreadable);
+        }
+        Ok(token == b',')
+    }
+
+    /// Takes the name of a member, and the colon after it.
+    pub(super) fn name(&mut self) -> Result<Cow<'de, str>> {
+        self.token()?;
+        let start = self.at;
+        self.skip_name()?;
+        let taken = self.text.get(start..self.at).ok_or(Unreadable)?;
+        let quoted = taken.get(..taken.rfind('"').ok_or(Unreadable)? + 1).ok_or(Unreadable)?;
+        text(quoted)
+    }
+
     fn skip_name(&mut self) -> Result<()> {
         if self.token()? != b'"' {
             return Err(Unreadable);
@@ -191,7 +234,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Takes one value of any form without looking at what it says.
-    fn skip(&mut self) -> Result<()> {
+    pub(super) fn skip(&mut self) -> Result<()> {
         let outside = self.depth;
         // One bit for each level that was opened here: set for an object.
         let mut objects: u128 = 0;
