@@ -12,6 +12,7 @@ mod form;
 mod inputs;
 mod keys;
 mod layer;
+mod redaction;
 mod secrets;
 mod sections;
 mod sources;
@@ -23,7 +24,7 @@ pub use self::inputs::Inputs;
 pub use self::keys::{KeyDoc, keys};
 pub use self::layer::Origin;
 pub use self::sections::{Admin, Discard, Http, Log, LogFormat, Nats, Publish, Stream};
-pub use self::sources::{Dedup, NamedSecret, Source};
+pub use self::sources::{Dedup, NamedSecret, RawPolicy, Source};
 
 use self::layer::{Layers, Origins};
 use crate::source::SourceName;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::config::{Dedup, Source};
+use crate::config::{Dedup, RawPolicy, Source};
 use crate::delivery::{Delivery, Verified};
 use crate::event::{self, Event, Raw, Reason, Time};
 use crate::json::{self, Screened};
@@ -62,10 +62,13 @@ pub fn events<'a>(
     if !facts.iter().all(in_scope) {
         return Err(OutOfScope);
     }
-    let bytes = payload.bytes.clone();
-    let raw = if is_json { Raw::Inline(bytes) } else { Raw::Binary(bytes) };
+    let (raw, raw_altered) = raw(payload, is_json, source);
     let about = about(delivery, source);
     let first = format!("{}:{}", source.name, about.id);
+    let rest = match raw {
+        Raw::Omitted => Raw::Omitted,
+        _ => Raw::In(first.clone()),
+    };
     let mut raw = Some(raw);
     let make = |(index, fact): (usize, Fact<'a>)| Event {
         id: if index == 0 { first.clone() } else { format!("{first}:{}", index + 1) },
@@ -78,10 +81,29 @@ pub fn events<'a>(
         repository: fact.repository,
         reference: fact.reference,
         data: fact.data,
-        raw: raw.take().unwrap_or_else(|| Raw::In(first.clone())),
-        raw_altered: payload.altered && index == 0,
+        raw: raw.take().unwrap_or_else(|| rest.clone()),
+        raw_altered: raw_altered && index == 0,
     };
     Ok(facts.into_iter().enumerate().map(make).collect())
+}
+
+/// What events show of the payload, and whether that is something else than the forge's bytes.
+fn raw(payload: &Payload, is_json: bool, source: &Source) -> (Raw, bool) {
+    if source.raw == RawPolicy::Omit {
+        return (Raw::Omitted, false);
+    }
+    if source.redact.is_empty() {
+        let bytes = payload.bytes.clone();
+        let raw = if is_json { Raw::Inline(bytes) } else { Raw::Binary(bytes) };
+        return (raw, payload.altered);
+    }
+    let text = std::str::from_utf8(&payload.bytes).ok().filter(|_| is_json);
+    match text.map(|text| source.redact.apply(text)) {
+        Some(Ok(Some(redacted))) => (Raw::Inline(redacted.into()), true),
+        Some(Ok(None)) => (Raw::Inline(payload.bytes.clone()), payload.altered),
+        // Where nobody can look, there may be what must not leave.
+        Some(Err(_)) | None => (Raw::Omitted, true),
+    }
 }
 
 struct Read<'a> {

@@ -8,6 +8,7 @@ mod checks;
 use std::time::Duration;
 
 use super::form::{Form, NO_MAX};
+use super::redaction;
 use crate::source::SourceName;
 
 /// What documentation says about one key.
@@ -272,6 +273,21 @@ static KEYS: &[Key] = &[
         "sources.<name>.dedup",
         Form::OneOf(|| vec!["delivery", "digest"]),
         "What makes two deliveries the same.",
+    ),
+    key(
+        "sources.<name>.raw",
+        Form::OneOf(|| vec!["keep", "omit"]),
+        "Whether events have the payload.",
+    ),
+    key(
+        "sources.<name>.redact",
+        Form::List { check: redaction::payload, empty: true },
+        "Values of the payload that are replaced.",
+    ),
+    key(
+        "sources.<name>.redact_data",
+        Form::List { check: redaction::body, empty: true },
+        "Values of the rest of the body that are replaced.",
     ),
     key("sources.<name>.danger_accept_unsigned", Form::Switch, "Publish what nobody signed."),
     key("sources.<name>.danger_short_secret", Form::Switch, "Allow secrets under 16 bytes."),

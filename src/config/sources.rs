@@ -11,6 +11,7 @@ use super::error::{Findings, KeyName, Problem};
 use super::inputs::Inputs;
 use super::layer::{Origins, Ticket, Vault};
 use super::secrets::{self, Given};
+use crate::json::Redaction;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::source::{Kind, SourceName};
@@ -34,8 +35,25 @@ pub struct Source {
     pub accept_get: bool,
     /// What makes two deliveries the same. Default [`Dedup::Delivery`].
     pub dedup: Dedup,
+    /// Whether events have the payload. Default [`RawPolicy::Keep`].
+    pub raw: RawPolicy,
+    /// Values of the payload that are replaced. Default none.
+    pub redact: Redaction,
+    /// Values of the rest of the body that are replaced. Default none.
+    pub redact_data: Redaction,
     /// Whether deliveries without a signature are published. Default false.
     pub danger_accept_unsigned: bool,
+}
+
+/// Whether events have what the forge sent.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum RawPolicy {
+    /// They have it.
+    #[default]
+    Keep,
+    /// It is left out.
+    Omit,
 }
 
 /// A webhook secret, and what it is called in events.
@@ -76,6 +94,9 @@ pub(super) struct RawSource {
     base_url: Option<Box<str>>,
     accept_get: bool,
     dedup: Dedup,
+    raw: RawPolicy,
+    redact: Vec<String>,
+    redact_data: Vec<String>,
     danger_accept_unsigned: bool,
     danger_short_secret: bool,
 }
@@ -141,6 +162,9 @@ impl Builder<'_> {
             base_url: raw.base_url.clone(),
             accept_get: raw.accept_get,
             dedup: raw.dedup,
+            raw: raw.raw,
+            redact: self.redaction(".redact", &raw.redact),
+            redact_data: self.redaction(".redact_data", &raw.redact_data),
             danger_accept_unsigned: raw.danger_accept_unsigned,
         })
     }
@@ -258,6 +282,13 @@ impl Builder<'_> {
             self.unsound(at, crate::scope::PATTERN_RULE);
         }
         scope.ok()
+    }
+
+    fn redaction(&mut self, at: &str, pointers: &[String]) -> Redaction {
+        Redaction::parse(pointers).unwrap_or_else(|rule| {
+            self.unsound(at, rule);
+            Redaction::default()
+        })
     }
 
     fn key(&self, suffix: &str) -> String {

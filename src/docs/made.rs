@@ -6,9 +6,10 @@ use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use serde_json::Value;
 
-use crate::config::{Dedup, NamedSecret, Source};
+use crate::config::{Dedup, NamedSecret, RawPolicy, Source};
 use crate::delivery::Delivery;
 use crate::event::Time;
+use crate::json::Redaction;
 use crate::message::Message;
 use crate::normalize;
 use crate::samples::{Said, Sample, Sender, signature};
@@ -65,6 +66,9 @@ fn source(sender: &Sender) -> anyhow::Result<Source> {
         base_url: None,
         accept_get: false,
         dedup: Dedup::Delivery,
+        raw: RawPolicy::Keep,
+        redact: Redaction::default(),
+        redact_data: Redaction::default(),
         danger_accept_unsigned: false,
     })
 }

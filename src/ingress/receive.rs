@@ -208,7 +208,7 @@ impl Inbound {
             if let Data::Unrecognized(_, data) = &event.data {
                 facts::delivery_unrecognized(event, data.reason.as_str());
             }
-            let message = Message::fitting(event, prefix, trace, &room);
+            let message = Message::fitting(event, prefix, trace, &room, &source.redact_data);
             messages.push(message.map_err(|_impossible| Refusal::NotStored)?);
         }
         let id = events.first().map(|event| event.delivery.id.to_string()).unwrap_or_default();

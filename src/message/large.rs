@@ -10,10 +10,12 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
+use serde::ser::Error as _;
 use sha2::{Digest as _, Sha256};
 
 use super::Message;
 use crate::event::{Event, EventRef, ObjectRef, Raw, Unwritable};
+use crate::json::Redaction;
 use crate::trace::TraceContext;
 
 /// How large a message may be, and where goes what does not fit.
@@ -45,7 +47,7 @@ impl Object {
 
 impl Message {
     /// Writes an event as a message below the subject `prefix` that takes no more than `room`, with the
-    /// objects that make it so.
+    /// objects that make it so. What `redaction` names of the body goes before anything else is done with it.
     ///
     /// # Errors
     ///
@@ -55,13 +57,14 @@ impl Message {
         prefix: &str,
         trace: TraceContext,
         room: &Room,
+        redaction: &Redaction,
     ) -> Result<Self, Unwritable> {
         let mut message = Self::without_body(event, prefix, trace);
         let left = room.max_bytes.saturating_sub(message.headers.wire_len());
         let payload = event.raw.json_len();
         // Beside a payload of its own size there is mostly as much to say; a large one is not written here.
         let capacity = if payload <= left { payload * 2 } else { payload } + 2048;
-        let mut body = event.begin_json(capacity)?;
+        let mut body = redacted(event.begin_json(capacity)?, redaction)?;
         let mut raw = Cow::Borrowed(&event.raw);
         if body.len() + payload > left
             && let Raw::Inline(content) | Raw::Binary(content) = &event.raw
@@ -92,6 +95,21 @@ impl Message {
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         self.payload.iter().chain(&self.whole)
     }
+}
+
+/// Replaces what is named in a body that ends before its payload and its brace.
+fn redacted(mut body: Vec<u8>, redaction: &Redaction) -> Result<Vec<u8>, Unwritable> {
+    if redaction.is_empty() {
+        return Ok(body);
+    }
+    body.push(b'}');
+    let text = std::str::from_utf8(&body).map_err(Unwritable::custom)?;
+    // What cannot be looked through does not leave.
+    if let Some(redacted) = redaction.apply(text).map_err(Unwritable::custom)? {
+        body = redacted;
+    }
+    body.pop();
+    Ok(body)
 }
 
 /// The reference to a payload. Its hash is known where it is what was signed.

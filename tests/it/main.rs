@@ -19,6 +19,7 @@ mod properties;
 mod readers;
 mod readme;
 mod recorded;
+mod redaction;
 mod samples;
 mod schema;
 mod send;

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use forgewire::config::{Dedup, NamedSecret, Source};
+use forgewire::config::{Dedup, NamedSecret, RawPolicy, Source};
 use forgewire::delivery::Delivery;
 use forgewire::event::{Event, Time};
+use forgewire::json::Redaction;
 use forgewire::message::Message;
 use forgewire::normalize;
 use forgewire::samples::{HeaderPart, Sample, Sender};
@@ -34,6 +35,9 @@ fn source(sender: &Sender) -> Source {
         base_url: None,
         accept_get: false,
         dedup: Dedup::Delivery,
+        raw: RawPolicy::Keep,
+        redact: Redaction::default(),
+        redact_data: Redaction::default(),
         danger_accept_unsigned: false,
     }
 }
@@ -103,6 +107,13 @@ fn shown(message: &Message) -> String {
     }
     write!(text, "\n{}", serde_json::to_string_pretty(&body).unwrap()).unwrap();
     text.replace("2026-11-22T12:00:00Z", "[received_at]")
+}
+
+/// The body of every sample's message.
+pub(crate) fn bodies() -> Vec<Bytes> {
+    let bodies = std::sync::Mutex::new(Vec::new());
+    every(|sender, sample| bodies.lock().unwrap().push(made(sender, sample).1.body));
+    bodies.into_inner().unwrap()
 }
 
 fn every(check: impl Fn(&Sender, &Sample)) {
