@@ -1,12 +1,14 @@
 //! Events as they arrive, on standard output: what `forgewire tail` and `forgewire dev` print.
 //!
 //! In comes a [`Follow`]: which events, from where on, in which form. The `reader` takes them from the
-//! stream, in order and each once, also across restarts of NATS; `line` and `json` write them. It never
+//! stream, in order and each once, also across restarts of NATS; `object` reads what was too large for a message; `line` and
+//! `json` write them. It never
 //! acknowledges, changes or deletes a message, and nothing that a sender wrote reaches a terminal as a
 //! control character.
 
 mod json;
 mod line;
+mod object;
 mod reader;
 mod start;
 pub(crate) mod visible;
@@ -45,7 +47,7 @@ pub enum Style {
         /// With colours, as ANSI escapes.
         color: bool,
     },
-    /// The message's body on one line, nothing but white space changed.
+    /// The message's body on one line, nothing but white space changed; what it refers to stands in it.
     Json,
     /// An object with `subject`, `sequence`, `headers` and `body`, on one line.
     JsonWithHeaders,
@@ -150,6 +152,8 @@ async fn print_events(
     let mut printer = Printer::new(follow.style);
     for _ in 0..count {
         let entry = reader.next().await;
+        let payload = !matches!(follow.style, Style::Human { .. });
+        let entry = object::follow(reader.context(), entry, payload).await;
         match printer.print(&entry).await {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(End::PipeClosed),

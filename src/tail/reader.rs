@@ -72,6 +72,11 @@ impl Reader {
         })
     }
 
+    /// What it reads with.
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// The next message; waits for it as long as it takes.
     pub(super) async fn next(&mut self) -> Entry {
         loop {

@@ -406,6 +406,50 @@ async fn a_limit_that_shrinks_while_the_daemon_runs_loses_nothing() {
     assert_eq!((&said["limit"], &said["bytes"]), (&"max_payload".into(), &200_000.into()));
 }
 
+/// What `forgewire tail` prints of the first so many messages, and what it notes.
+async fn tail(nats: &NatsServer, arguments: &[&str]) -> (Vec<String>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_forgewire"));
+    command.args(["tail", "--nats", &nats.url, "--all"]).args(arguments);
+    command.env("XDG_STATE_HOME", home.path()).kill_on_drop(true);
+    let output = tokio::time::timeout(LIMIT, command.output()).await.expect("ends").unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let noted = String::from_utf8(output.stderr).unwrap();
+    (printed.lines().map(str::to_owned).collect(), noted)
+}
+
+#[tokio::test]
+async fn tail_shows_events_and_payloads_wherever_they_are() {
+    let nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    let binary = [b"{\xff".to_vec(), vec![7; MIB]].concat();
+    let bodies = [padded(MIB), of_files(40_000), binary];
+    for (n, body) in bodies.iter().enumerate() {
+        send(&daemon, &hook(&format!("tail-{n}"), body)).await;
+    }
+    let (lines, noted) = tail(&nats, &["--json", "--count", "3"]).await;
+    for (line, body) in lines.iter().zip(&bodies[..2]) {
+        let event = Event::from_json(line.as_bytes()).unwrap();
+        assert!(event.raw == Raw::Inline(body.clone().into()), "{}", event.id);
+    }
+    let event = Event::from_json(lines[2].as_bytes()).unwrap();
+    assert!(event.raw == Raw::Binary(bodies[2].clone().into()));
+    assert_eq!(noted, "");
+    let (lines, noted) = tail(&nats, &["--count", "3"]).await;
+    assert!(lines.iter().all(|line| line.contains("acme/widgets") || line.contains("not_json")));
+    assert_eq!(noted, "");
+    // What is gone, or somebody else's, is not passed off as what was meant.
+    let messages = stored(&nats).await;
+    let gone = bucket(&nats).await;
+    gone.delete(&raw_ref(&messages[0]).object).await.unwrap();
+    let body = body_ref(&messages[1]);
+    gone.put(&*body.object, &mut &b"{\"id\":\"forged\"}"[..]).await.unwrap();
+    let (lines, noted) = tail(&nats, &["--json", "--count", "2"]).await;
+    let shown: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(shown, [messages[0].body.clone(), messages[1].body.clone()]);
+    assert!(noted.contains("deleted") && noted.contains("not those"), "{noted}");
+}
+
 #[tokio::test]
 async fn chunks_are_no_larger_than_the_server_takes() {
     let nats = NatsServer::start();
