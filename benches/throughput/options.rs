@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// Measured seconds of a round of `storm`; the other scenarios take half of it
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(crate) seconds: u32,
-    /// Rounds of `storm` per server; the other scenarios take at most three
+    /// Rounds of `storm` per server; the other scenarios take at most three, `huge` one
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
     /// Scenarios to run, in this order [default: all]
@@ -71,6 +71,8 @@ pub(crate) enum Scenario {
     Large,
     /// 512 connections, bodies of 2 KiB
     Many,
+    /// 8 connections, bodies of 20 MiB: forgewire alone, in a process of its own
+    Huge,
 }
 
 impl Scenario {
@@ -82,6 +84,7 @@ impl Scenario {
             Self::Serial => "serial",
             Self::Large => "large",
             Self::Many => "many",
+            Self::Huge => "huge",
         }
     }
 }
@@ -134,6 +137,14 @@ impl Options {
             Scenario::Serial => Workload { connections: 1, ..short },
             Scenario::Large => Workload { connections: 100, body_bytes: 20 * 1024, ..short },
             Scenario::Many => Workload { connections: 512, body_bytes: 2 * 1024, ..short },
+            // Each connection has a repository of its own, and so a payload of its own.
+            Scenario::Huge => Workload {
+                connections: 8,
+                body_bytes: 20 * 1024 * 1024,
+                repositories: 8,
+                rounds: 1,
+                ..short
+            },
         }
     }
 }

@@ -74,7 +74,18 @@ pub(crate) async fn run(options: &Options, progress: fn(&str)) -> Result<Results
     let mut scenarios = Vec::new();
     let mut problems = Vec::new();
     for workload in options.workloads() {
-        let outcome = scenario(workload, &mut servers, &mut problems, progress).await;
+        let outcome = if workload.scenario == Scenario::Huge {
+            if options.self_test || options.only == Some(Only::Yardstick) {
+                continue;
+            }
+            // The yardstick refuses such bodies, and the memory of the others is judged without them.
+            let own = directory.path().join("huge");
+            std::fs::create_dir(&own).context("cannot make a directory for the scenario")?;
+            let mut alone = [Server::forgewire(&nats, &own, &options.extra_config).await?];
+            scenario(workload, &mut alone, &mut problems, progress).await
+        } else {
+            scenario(workload, &mut servers, &mut problems, progress).await
+        };
         match outcome {
             Ok(result) => scenarios.push(result),
             Err(error) => {
@@ -209,9 +220,12 @@ fn judge(servers: &[ServerFacts], scenarios: &[ScenarioResult]) -> Vec<Verdict> 
     let ratio = storm.and_then(|result| result.ratio);
     let own =
         first.and_then(|result| result.measurements.iter().find(|own| own.server == "forgewire"));
+    let huge = scenarios.iter().find(|result| result.workload.scenario == Scenario::Huge);
+    let huge = huge.and_then(|result| result.measurements.first());
     verdicts(
         ratio.map(|ratio| ratio.requests_per_second),
         own.map(|own| own.memory.peak_kib),
         forgewire.end.peak_kib,
+        huge.map(|measurement| measurement.memory.peak_kib),
     )
 }

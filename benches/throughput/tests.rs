@@ -228,12 +228,16 @@ fn a_ratio_compares_medians() {
 #[test]
 fn a_promise_is_judged_at_its_edge() {
     let met = |ratio, storm, whole| -> Vec<bool> {
-        verdicts(Some(ratio), Some(storm), whole).iter().map(|verdict| verdict.met).collect()
+        let huge = whole * 15;
+        verdicts(Some(ratio), Some(storm), whole, Some(huge))
+            .iter()
+            .map(|verdict| verdict.met)
+            .collect()
     };
-    assert_eq!(met(0.75, 40 * 1024 - 1, 40 * 1024 - 1), [true, true, true]);
-    assert_eq!(met(0.749, 40 * 1024, 40 * 1024), [false, false, false]);
-    assert_eq!(met(0.75, 1, 40 * 1024), [true, true, false]);
-    assert_eq!(verdicts(None, None, 1).len(), 1, "without a yardstick there is no ratio");
+    assert_eq!(met(0.75, 40 * 1024 - 1, 40 * 1024 - 1), [true, true, true, true]);
+    assert_eq!(met(0.749, 40 * 1024, 40 * 1024), [false, false, false, false]);
+    assert_eq!(met(0.75, 1, 40 * 1024), [true, true, false, false]);
+    assert_eq!(verdicts(None, None, 1, None).len(), 1, "without a yardstick there is no ratio");
 }
 
 #[test]

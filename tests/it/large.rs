@@ -1,11 +1,18 @@
 //! Events that are too large for a message: what moves to the object store, and what must not happen to it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use async_nats::jetstream::object_store::ObjectStore;
 use async_nats::jetstream::stream::{Config, Stream};
 use forgewire::event::{Data, Event, InvalidEvent, ObjectRef, Raw};
+use forgewire::jetstream::{JetStream, bucket};
+use forgewire::json::Redaction;
+use forgewire::message::{Message, Room};
+use forgewire::outbox::Outbox;
+use forgewire::source::UnsignedHeaders;
+use forgewire::trace::TraceContext;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
@@ -58,7 +65,7 @@ async fn context(nats: &NatsServer) -> jetstream::Context {
     jetstream::new(async_nats::connect(&nats.url).await.unwrap())
 }
 
-async fn bucket(nats: &NatsServer) -> ObjectStore {
+async fn object_store(nats: &NatsServer) -> ObjectStore {
     context(nats).await.get_object_store("FORGE_LARGE").await.unwrap()
 }
 
@@ -69,7 +76,7 @@ async fn below(nats: &NatsServer) -> Stream {
 /// The object by the client's own reader, after a comparison with what the reference says.
 async fn read(nats: &NatsServer, reference: &ObjectRef) -> Vec<u8> {
     assert_eq!(reference.bucket, "FORGE_LARGE");
-    let bucket = bucket(nats).await;
+    let bucket = object_store(nats).await;
     let mut object = bucket.get(&reference.object).await.unwrap();
     let mut bytes = Vec::new();
     // The reader compares the SHA-256 that the object is stored with.
@@ -126,7 +133,7 @@ async fn a_payload_that_is_too_large_is_an_object_and_its_event_stays_a_message(
     assert!(read(&nats, &raw_ref(&message)).await == hook.body, "the forge's bytes");
     assert_eq!(raw_ref(&message).digest, message.headers["Forgewire-Digest"]);
     // As other clients write objects: chunks of 128 KiB, then one message.
-    let info = bucket(&nats).await.info(&raw_ref(&message).object).await.unwrap();
+    let info = object_store(&nats).await.info(&raw_ref(&message).object).await.unwrap();
     assert_eq!((info.size, info.chunks), (hook.body.len(), hook.body.len().div_ceil(128 * 1024)));
     assert_eq!(contents(&nats).await.len(), info.chunks + 1);
     let config = below(&nats).await.cached_info().config.clone();
@@ -236,7 +243,7 @@ async fn a_slow_reader_keeps_its_chunks_while_the_object_is_repeated_and_written
     let hook = hook("slow", &padded(2 * MIB));
     send(&daemon, &hook).await;
     let reference = raw_ref(&stored(&nats).await[0]);
-    let bucket = bucket(&nats).await;
+    let bucket = object_store(&nats).await;
     let mut object = bucket.get(&reference.object).await.unwrap();
     let mut read = vec![0; 1_000];
     object.read_exact(&mut read).await.unwrap();
@@ -440,7 +447,7 @@ async fn tail_shows_events_and_payloads_wherever_they_are() {
     assert_eq!(noted, "");
     // What is gone, or somebody else's, is not passed off as what was meant.
     let messages = stored(&nats).await;
-    let gone = bucket(&nats).await;
+    let gone = object_store(&nats).await;
     gone.delete(&raw_ref(&messages[0]).object).await.unwrap();
     let body = body_ref(&messages[1]);
     gone.put(&*body.object, &mut &b"{\"id\":\"forged\"}"[..]).await.unwrap();
@@ -448,6 +455,46 @@ async fn tail_shows_events_and_payloads_wherever_they_are() {
     let shown: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(shown, [messages[0].body.clone(), messages[1].body.clone()]);
     assert!(noted.contains("deleted") && noted.contains("not those"), "{noted}");
+}
+
+#[tokio::test]
+async fn ten_thousand_events_of_one_delivery_are_stored_in_order_with_one_payload() {
+    const COUNT: usize = 10_000;
+    let nats = NatsServer::start();
+    let config = forgewire::config::Nats { servers: vec![nats.url.clone()], ..Default::default() };
+    let (jetstream, replies) = JetStream::start(&config).await.unwrap();
+    let replies = tokio::spawn(replies);
+    let mut link = jetstream.link();
+    link.wait_for(|link| *link != forgewire::jetstream::Link::Down).await.unwrap();
+    let config = forgewire::config::Config::default();
+    let stream = forgewire::jetstream::stream::ensure(jetstream.client(), &config, false).await;
+    bucket::ensure(jetstream.client(), &config, &stream.unwrap()).await.unwrap();
+    let room = Room { max_bytes: 900_000, bucket: "FORGE_LARGE".into() };
+    let outbox = Outbox::new(Arc::new(jetstream), Duration::from_secs(1), room);
+    let body = padded(2 * MIB);
+    let headers = hyper::HeaderMap::new();
+    let trace = TraceContext::of(UnsignedHeaders::new(&headers));
+    let event = Event::from_json(crate::samples::bodies()[0].as_ref()).unwrap();
+    let messages: Vec<_> = (1..=COUNT)
+        .map(|n| {
+            let mut event = event.clone();
+            event.id = if n == 1 { "gitea:many".into() } else { format!("gitea:many:{n}") };
+            event.raw_altered = true;
+            event.raw = match n {
+                1 => Raw::Inline(body.clone().into()),
+                _ => Raw::In("gitea:many".into()),
+            };
+            let none = Redaction::default();
+            Message::fitting(&event, "forge", trace, &outbox.room(), &none).unwrap()
+        })
+        .collect();
+    let kept: usize = messages.iter().map(|it| it.body.len() + it.headers.wire_len()).sum();
+    assert!(kept < 64 * MIB, "{kept}");
+    let receipts = outbox.store(&messages).await.unwrap();
+    replies.abort();
+    let sequences: Vec<_> = receipts.iter().map(|receipt| receipt.sequence).collect();
+    assert_eq!(sequences, (1..=COUNT as u64).collect::<Vec<_>>());
+    assert_eq!(metas(&contents(&nats).await).len(), 1, "one payload");
 }
 
 #[tokio::test]
