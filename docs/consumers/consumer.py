@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import nats
+from blake3 import blake3
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
@@ -39,6 +40,7 @@ def arguments():
     add("--create", action="store_true", help="make the durable if it is missing")
     add("--run", metavar="COMMAND", help="shell command that acts, with the line on standard input")
     add("--path", metavar="PREFIX", help="leave out pushes that surely touch no file under this path")
+    add("--payload", action="store_true", help="put the forge's payload into the line, where there is one")
     add("--ids", type=Path, metavar="FILE", help="file that remembers which ids were acted on")
     add("--remember", type=int, default=100_000, metavar="COUNT", help="how many ids are remembered")
     add("--retry", type=float, default=30.0, metavar="SECONDS", help="wait after an action that failed")
@@ -59,7 +61,7 @@ async def main():
         ack_wait = await bind(jetstream, options)
         messages = await jetstream.pull_subscribe_bind(consumer=options.durable, stream=options.stream)
         acted = Acted(options.ids or ids_file(options), options.remember)
-        await work(messages, Worker(options, acted, ack_wait), stop)
+        await work(messages, Worker(options, jetstream, acted, ack_wait), stop)
     finally:
         # What was told last must still reach the server, if there is one.
         try:
@@ -125,8 +127,8 @@ async def work(messages, worker, stop):
 
 
 class Worker:
-    def __init__(self, options, acted, ack_wait):
-        self.options, self.acted, self.ack_wait = options, acted, ack_wait
+    def __init__(self, options, jetstream, acted, ack_wait):
+        self.options, self.jetstream, self.acted, self.ack_wait = options, jetstream, acted, ack_wait
 
     async def handle(self, message):
         """Acts where it must, and tells the server. True when the message need not come again."""
@@ -150,19 +152,59 @@ class Worker:
         """An error here is one of the file of ids: without it nothing may be done or acknowledged."""
         try:
             attributes, event = read(message)
-            line = self.line(message.subject, attributes, event)
+            known = event["id"] in self.acted
+            if "body_ref" in event and not known:
+                event = await self.whole(event)
+            line = None if "body_ref" in event else self.line(message.subject, attributes, event)
+            if known:
+                return DONE, "acted on before"
+            if line is None:
+                return DONE, "nothing to do"
+            if self.options.payload:
+                await self.add_payload(line, event)
         except Unreadable as error:
             return UNREADABLE, error
-        if event["id"] in self.acted:
-            return DONE, "acted on before"
-        if line is None:
-            return DONE, "nothing to do"
+        except Away as error:
+            return FAILED, f"comes again: {error!r}"
         try:
             await self.act(json.dumps(line) + "\n", message)
         except (OSError, ActionFailed) as error:
             return FAILED, f"comes again: {error!r}"
         self.acted.add(event["id"])
         return DONE, "acted"
+
+    async def whole(self, event):
+        """The event that was too large for a message."""
+        body = parsed(await self.object(event["body_ref"]))
+        if body["id"] != event["id"]:
+            raise Unreadable("another event's body")
+        return body
+
+    async def add_payload(self, line, event):
+        """The forge's payload, wherever it is, if it is JSON."""
+        if "raw" in event:
+            line["payload"] = event["raw"]
+        elif "raw_ref" in event:
+            try:
+                line["payload"] = from_json(await self.object(event["raw_ref"]))
+            except (ValueError, RecursionError) as error:
+                note(f"{event['id']}: a payload that is no JSON: {error!r}")
+
+    async def object(self, reference):
+        """Reads what a reference names, and compares: others may be allowed to write to the object store."""
+        try:
+            bucket, name = reference["bucket"], reference["object"]
+            size, digest = reference["bytes"], reference["digest"]
+        except (KeyError, TypeError) as error:
+            raise Unreadable(f"not a reference: {error!r}") from error
+        try:
+            store = await self.jetstream.object_store(bucket)
+            content = (await store.get(name)).data
+        except Exception as error:
+            raise Away(f"object {name} of {bucket}: {error!r}") from error
+        if len(content) != size or digest != f"blake3={blake3(content).hexdigest()}":
+            raise Unreadable(f"object {name} of {bucket} has other bytes")
+        return content
 
     def line(self, subject, attributes, event):
         try:
@@ -201,6 +243,10 @@ class Worker:
                 note(f"{message.subject}: {error!r}")
 
 
+class Away(Exception):
+    """The object store did not give what is in it."""
+
+
 class ActionFailed(Exception):
     """The command ended with another exit code than 0."""
 
@@ -231,13 +277,7 @@ def read(message):
     }
     if attributes.get("specversion") != "1.0":
         raise Unreadable(f"specversion {attributes.get('specversion')!r}")
-    try:
-        # Python refuses to read very long numbers; those are in the forge's own payload.
-        event = json.loads(message.data, parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits))
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"not JSON: {error!r}") from error
-    if not isinstance(event, dict) or type(event.get("version")) is not int or event["version"] != 1:
-        raise Unreadable("not an event of version 1 of the contract")
+    event = parsed(message.data)
     # One id for the server, for CloudEvents and for the body, or somebody else wrote this.
     identity = event.get("id")
     if not isinstance(identity, str) or attributes.get("id") != identity:
@@ -246,6 +286,24 @@ def read(message):
     if not identity or not all("!" <= character <= "~" for character in identity):
         raise Unreadable(f"id {identity!r}")
     return attributes, event
+
+
+def parsed(body):
+    """The body of a message as an event, or as what says where it is."""
+    try:
+        event = from_json(body)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not JSON: {error!r}") from error
+    if not isinstance(event, dict) or type(event.get("version")) is not int or event["version"] != 1:
+        raise Unreadable("not an event of version 1 of the contract")
+    if not isinstance(event.get("id"), str):
+        raise Unreadable("an event without an id")
+    return event
+
+
+def from_json(text):
+    # Python refuses to read very long numbers; those are in the forge's own payload.
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits))
 
 
 def commit(event, path):

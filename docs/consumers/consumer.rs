@@ -4,7 +4,9 @@
 //! out, to standard output or into a command. `README.md` says what each part guards against.
 #![expect(clippy::print_stderr, reason = "a command's notes for its user go there")]
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+mod read;
+
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use async_nats::header::{HeaderMap, HeaderValue};
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{self, AckKind, ErrorCode, Message};
@@ -23,6 +24,8 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, interval_at, sleep};
+
+use read::Fault;
 
 /// How long one request for a message waits; a stop is noticed after it at the latest.
 const PULL: Duration = Duration::from_secs(1);
@@ -55,6 +58,9 @@ struct Options {
     /// How many ids are remembered.
     #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
     remember: usize,
+    /// Put the forge's payload into the line, where there is one.
+    #[arg(long)]
+    payload: bool,
     /// How long to wait before an action that failed is tried again.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     retry: Duration,
@@ -81,9 +87,10 @@ async fn main() -> anyhow::Result<()> {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
         let _ = stop.send(true);
     });
-    let consumer = bind(&jetstream::new(client.clone()), &options).await?;
+    let jetstream = jetstream::new(client.clone());
+    let consumer = bind(&jetstream, &options).await?;
     let acted = Acted::open(ids_file(&options)?, options.remember)?;
-    let mut worker = Worker { options, consumer, acted };
+    let mut worker = Worker { options, jetstream, consumer, acted };
     let end = worker.work(|| *stopped.borrow()).await;
     // What was told last must still reach the server, if there is one.
     let _ = tokio::time::timeout(PULL * 3, client.flush()).await;
@@ -134,11 +141,21 @@ enum Verdict {
     /// It can never be read.
     Unreadable(String),
     /// It shall come again later.
-    Failed(io::Error),
+    Failed(String),
+}
+
+impl From<Fault> for Verdict {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unreadable(why) => Self::Unreadable(why),
+            Fault::Away(error) => Self::Failed(format!("{error:#}")),
+        }
+    }
 }
 
 struct Worker {
     options: Options,
+    jetstream: jetstream::Context,
     consumer: PullConsumer,
     acted: Acted,
 }
@@ -198,18 +215,30 @@ impl Worker {
 
     /// An error here is one of the file of ids: without it nothing may be done or acknowledged.
     async fn verdict(&mut self, message: &Message) -> anyhow::Result<Verdict> {
-        let (attributes, event) = match read(message) {
+        let (attributes, body) = match read::message(message) {
             Ok(read) => read,
             Err(error) => return Ok(Verdict::Unreadable(format!("{error:#}"))),
         };
-        if self.acted.known.contains(&event.id) {
+        if self.acted.known.contains(body.id()) {
             return Ok(Verdict::Done("acted on before"));
         }
+        let event = match body.event(&self.jetstream).await {
+            Ok(event) => event,
+            Err(fault) => return Ok(fault.into()),
+        };
         let Some(commit) = commit(&event, self.options.path.as_deref()) else {
             return Ok(Verdict::Done("nothing to do"));
         };
+        let payload = match self.options.payload {
+            true => read::payload(&event, &self.jetstream).await,
+            false => Ok(None),
+        };
+        let payload = match payload {
+            Ok(payload) => payload,
+            Err(fault) => return Ok(fault.into()),
+        };
         let repository = event.repository.as_ref();
-        let line = json!({
+        let mut line = json!({
             "id": event.id,
             "subject": message.subject.as_str(),
             "type": attributes.get("type"),
@@ -221,8 +250,11 @@ impl Worker {
             "clone_url": repository.and_then(|repository| repository.clone_url.as_ref()),
             "commit": commit,
         });
+        if let Some(payload) = payload {
+            line["payload"] = payload;
+        }
         if let Err(error) = self.act(&format!("{line}\n"), message).await {
-            return Ok(Verdict::Failed(error));
+            return Ok(Verdict::Failed(error.to_string()));
         }
         self.acted.add(&event.id).context("cannot remember an id")?;
         Ok(Verdict::Done("acted"))
@@ -263,43 +295,6 @@ async fn act(command: Option<&str>, line: &str) -> io::Result<()> {
     }
     let status = child.wait().await?;
     if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
-}
-
-/// The `CloudEvents` attributes of a message, and the event in its body.
-fn read(message: &Message) -> anyhow::Result<(BTreeMap<String, String>, Event<'static>)> {
-    let headers = message.headers.iter().flat_map(HeaderMap::iter);
-    let headers: BTreeMap<_, _> = headers
-        .filter_map(|(name, values)| Some((name.to_string().to_ascii_lowercase(), values.first()?)))
-        .collect();
-    let media_type = headers.get("content-type").map_or("", |value| value.as_str());
-    ensure!(media_type.eq_ignore_ascii_case("application/json"), "content-type {media_type:?}");
-    let ce = |(name, value): (&String, &&HeaderValue)| {
-        Some((name.strip_prefix("ce-")?.to_owned(), decoded(value.as_str())))
-    };
-    let attributes: BTreeMap<_, _> = headers.iter().filter_map(ce).collect();
-    let attribute = |name: &str| attributes.get(name).map_or("", String::as_str);
-    ensure!(attribute("specversion") == "1.0", "specversion {:?}", attribute("specversion"));
-    let event = Event::from_json(&message.payload)?;
-    // One id for the server, for CloudEvents and for the body, or somebody else wrote this.
-    ensure!(attribute("id") == event.id, "ce-id {:?}, body {:?}", attribute("id"), event.id);
-    // It becomes a line of a file.
-    let visible = event.id.bytes().all(|byte| byte.is_ascii_graphic()) && !event.id.is_empty();
-    ensure!(visible, "id {:?}", event.id);
-    Ok((attributes, event))
-}
-
-/// Decodes a header value, once: `%2525` is `%25`.
-fn decoded(value: &str) -> String {
-    let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (mut bytes, mut rest) = (Vec::new(), value.as_bytes());
-    while let [first, after @ ..] = rest {
-        let escape =
-            if let [b'%', high, low, ..] = rest { hex(*high).zip(hex(*low)) } else { None };
-        bytes.push(escape.map_or(*first, |(high, low)| high << 4 | low));
-        rest = if escape.is_some() { &after[2..] } else { after };
-    }
-    // A value of a kibibyte can end inside a character.
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The commit to check out, if this event asks for that.

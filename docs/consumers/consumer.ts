@@ -21,7 +21,10 @@ import {
   jetstreamManager,
   type JsMsg,
 } from "@nats-io/jetstream";
+import { Objm } from "@nats-io/obj";
 import { connect, nanos, type NatsConnection } from "@nats-io/transport-node";
+import { blake3 } from "@noble/hashes/blake3";
+import { bytesToHex } from "@noble/hashes/utils";
 
 // How long one request for a message waits, in milliseconds; a stop is noticed after it at the latest.
 const PULL = 1_000;
@@ -37,6 +40,7 @@ usage: node consumer.js DURABLE FILTER [options]
   --create         make the durable if it is missing
   --run COMMAND    shell command that acts, with the line on standard input
   --path PREFIX    leave out pushes that surely touch no file under this path
+  --payload        put the forge's payload into the line, where there is one
   --ids FILE       file that remembers which ids were acted on
   --remember COUNT how many ids are remembered [100000]
   --retry SECONDS  wait after an action that failed [30]
@@ -52,6 +56,7 @@ interface Options {
   create: boolean;
   run: string | undefined;
   path: string | undefined;
+  payload: boolean;
   ids: string;
   remember: number;
   retry: number;
@@ -74,6 +79,17 @@ interface Event {
     commit?: string;
     pull_request?: { head: { sha?: string; fork?: boolean } };
   };
+  raw?: unknown;
+  raw_ref?: ObjectRef;
+  // Where only this and the first four are there, it says where the rest is.
+  body_ref?: ObjectRef;
+}
+
+interface ObjectRef {
+  bucket: string;
+  object: string;
+  bytes: number;
+  digest: string;
 }
 
 interface Push {
@@ -86,6 +102,9 @@ interface Push {
 /** The message can never be read, however often it comes. */
 class Unreadable extends Error {}
 
+/** The object store did not give what is in it. */
+class Away extends Error {}
+
 /** What ends the program with a line and without a trace. */
 class Fatal extends Error {}
 
@@ -95,7 +114,7 @@ function options(): Options {
   const text = { type: "string" } as const;
   const names = { nats: text, stream: text, run: text, path: text, ids: text } as const;
   const numbers = { remember: text, retry: text, max: text, idle: text } as const;
-  const flags = { create: { type: "boolean" }, help: { type: "boolean" } } as const;
+  const flags = { create: { type: "boolean" }, payload: { type: "boolean" }, help: { type: "boolean" } } as const;
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { ...names, ...numbers, ...flags } });
   const [durable, filter, ...rest] = positionals;
   if (values.help || durable === undefined || filter === undefined || rest.length > 0) throw new Fatal(USAGE);
@@ -113,6 +132,7 @@ function options(): Options {
     create: values.create ?? false,
     run: values.run,
     path: values.path,
+    payload: values.payload ?? false,
     ids: values.ids ?? idsFile(`${stream}-${durable}.ids`),
     remember: number("remember", 100_000),
     retry: number("retry", 30) * 1_000,
@@ -135,7 +155,8 @@ async function main(): Promise<void> {
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
   try {
     const [consumer, ackWait] = await bind(client, given);
-    const worker = new Worker(given, new Acted(given.ids, given.remember), ackWait);
+    const objects = new Objm(jetstream(client));
+    const worker = new Worker(given, objects, new Acted(given.ids, given.remember), ackWait);
     await work(consumer, worker, stop.signal);
   } finally {
     // What was told last must still reach the server, if there is one.
@@ -198,6 +219,7 @@ async function work(consumer: Consumer, worker: Worker, stop: AbortSignal): Prom
 class Worker {
   constructor(
     readonly given: Options,
+    readonly objects: Objm,
     readonly acted: Acted,
     readonly ackWait: number,
   ) {}
@@ -225,16 +247,18 @@ class Worker {
 
   /** A `Fatal` here is one of the file of ids: without it nothing may be done or acknowledged. */
   private async verdict(message: JsMsg): Promise<Verdict> {
-    let event: Event, line: object | undefined;
+    let event: Event, line: Line | undefined;
     try {
       const [attributes, body] = read(message);
-      event = body;
-      line = lineOf(message.subject, attributes, event, this.given.path);
+      const known = this.acted.has(body.id);
+      event = known ? body : await this.whole(body);
+      if (event.body_ref === undefined) line = lineOf(message.subject, attributes, event, this.given.path);
+      if (known) return ["done", "acted on before"];
+      if (line === undefined) return ["done", "nothing to do"];
+      if (this.given.payload) line.payload = await this.payload(event);
     } catch (error) {
-      return ["unreadable", `${error}`];
+      return error instanceof Away ? ["failed", `comes again: ${error}`] : ["unreadable", `${error}`];
     }
-    if (this.acted.has(event.id)) return ["done", "acted on before"];
-    if (line === undefined) return ["done", "nothing to do"];
     // Says that it is still at it, for as long as it takes. Not heard is no harm.
     const beat = setInterval(() => message.working(), this.ackWait / 3);
     try {
@@ -247,6 +271,48 @@ class Worker {
     this.acted.add(event.id);
     return ["done", "acted"];
   }
+
+  /** The event, also one that was too large for a message. */
+  private async whole(event: Event): Promise<Event> {
+    if (event.body_ref === undefined) return event;
+    const body = parsed(await this.object(event.body_ref));
+    if (body.id !== event.id) throw new Unreadable("another event's body");
+    return body;
+  }
+
+  /** The forge's payload, wherever it is, if it is JSON. */
+  private async payload(event: Event): Promise<unknown> {
+    if (event.raw_ref === undefined) return event.raw;
+    const bytes = await this.object(event.raw_ref);
+    try {
+      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    } catch (error) {
+      note(`${event.id}: a payload that is no JSON: ${error}`);
+      return undefined;
+    }
+  }
+
+  /** Reads what a reference names, and compares: others may be allowed to write to the object store. */
+  private async object({ bucket, object, bytes, digest }: ObjectRef): Promise<Uint8Array> {
+    let content: Uint8Array | null;
+    try {
+      content = await (await this.objects.open(bucket)).getBlob(object);
+    } catch (error) {
+      throw new Away(`object ${object} of ${bucket}: ${error}`);
+    }
+    if (content === null) throw new Away(`object ${object} of ${bucket} is not there`);
+    if (content.length !== bytes || digest !== `blake3=${bytesToHex(blake3(content))}`) {
+      throw new Unreadable(`object ${object} of ${bucket} has other bytes`);
+    }
+    return content;
+  }
+}
+
+/** The body of a message as an event, or as what says where it is. */
+function parsed(bytes: Uint8Array): Event {
+  const event = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as Event;
+  if (event.version !== 1) throw new Unreadable("not an event of version 1 of the contract");
+  return event;
 }
 
 function act(command: string | undefined, line: string): Promise<void> {
@@ -277,8 +343,7 @@ function read(message: JsMsg): [Map<string, string>, Event] {
   }
   const version = attributes.get("specversion");
   if (version !== "1.0") throw new Unreadable(`specversion ${version}`);
-  const event = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(message.data)) as Event;
-  if (event.version !== 1) throw new Unreadable("not an event of version 1 of the contract");
+  const event = parsed(message.data);
   // One id for the server, for CloudEvents and for the body, or somebody else wrote this.
   if (attributes.get("id") !== event.id) throw new Unreadable(`ce-id is not the body's id ${event.id}`);
   // It becomes a line of a file.
@@ -297,7 +362,10 @@ function decoded(value: string): string {
   return Buffer.from(bytes).toString("utf8");
 }
 
-function lineOf(subject: string, attributes: Map<string, string>, event: Event, path?: string): object | undefined {
+/** What an action is told. */
+type Line = Record<string, unknown>;
+
+function lineOf(subject: string, attributes: Map<string, string>, event: Event, path?: string): Line | undefined {
   const found = commit(event, path);
   if (found === undefined) return undefined;
   return {

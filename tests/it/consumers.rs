@@ -63,6 +63,7 @@ in_every_language! {
     the_file_of_ids_survives_half_a_line_and_stays_short
     only_what_is_signed_ours_and_touches_the_path_is_acted_on
     a_durable_is_made_only_when_asked_and_never_read_with_another_filter
+    what_is_too_large_for_a_message_is_read_from_the_object_store_and_compared
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -547,4 +548,51 @@ async fn a_durable_is_made_only_when_asked_and_never_read_with_another_filter(pl
     // Nothing comes any more: it ends by itself.
     let lines = place.run(FILTER, &["--idle", "0.5"]).await;
     assert_eq!(ids(&lines), ["gitea:second"]);
+}
+
+/// A push that is too large for a message: by its payload alone, or by its files.
+fn large(files: usize, padding: usize) -> Vec<u8> {
+    let mut body: Value = serde_json::from_slice(&one_file("src/a", 1)).unwrap();
+    let files: Vec<_> = (0..files).map(|n| format!("src/{n:0>100}")).collect();
+    body["commits"][0]["added"] = files.into();
+    body["padding"] = "x".repeat(padding).into();
+    serde_json::to_vec(&body).unwrap()
+}
+
+async fn what_is_too_large_for_a_message_is_read_from_the_object_store_and_compared(place: Place) {
+    place.durable(FILTER, LONG).await;
+    let deliveries = [("payload", large(0, 1 << 20)), ("files", large(10_000, 0))];
+    for (id, body) in &deliveries {
+        place.send(&hook("push", id, body)).await;
+    }
+    let options = ["--path", "src/", "--payload", "--max", "2"];
+    let lines = place.run(FILTER, &options).await;
+    assert_eq!(ids(&lines), ["gitea:payload", "gitea:files"]);
+    for (line, (_, body)) in lines.iter().zip(&deliveries) {
+        assert_eq!(line["commit"], sha('2'));
+        assert!(line["payload"] == serde_json::from_slice::<Value>(body).unwrap());
+    }
+    // Not there: it comes again until it is. Somebody else's: it never will be ours.
+    place.send(&hook("push", "gone", &large(10_001, 0))).await;
+    place.send(&hook("push", "forged", &large(10_002, 0))).await;
+    let messages = stored(&place.nats).await;
+    let name = |n: usize| messages[n].body["body_ref"]["object"].as_str().unwrap().to_owned();
+    let store = place.jetstream().await.get_object_store("FORGE_LARGE").await.unwrap();
+    let mut gone = Vec::new();
+    let mut object = store.get(name(2)).await.unwrap();
+    tokio::io::AsyncReadExt::read_to_end(&mut object, &mut gone).await.unwrap();
+    store.delete(name(2)).await.unwrap();
+    store.put(&*name(3), &mut &b"{\"version\":1,\"id\":\"gitea:forged\"}"[..]).await.unwrap();
+    let mut heard = place.acknowledgements().await;
+    let child = place.start(&["--path", "src/", "--run", "cat >> acted", "--max", "2"]);
+    let mut told = Vec::new();
+    while told.iter().filter(|word: &&String| word.starts_with("-NAK")).count() < 2 {
+        let word = tokio::time::timeout(LIMIT, heard.next()).await.expect("in time").unwrap();
+        told.push(String::from_utf8_lossy(&word.payload).into_owned());
+    }
+    store.put(&*name(2), &mut &gone[..]).await.unwrap();
+    let ended = tokio::time::timeout(LIMIT, child.wait_with_output()).await.expect("ends in time");
+    assert!(ended.unwrap().status.success());
+    assert_eq!(place.acted(), ["gitea:gone"]);
+    place.everything_is_settled().await;
 }
