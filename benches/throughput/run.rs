@@ -81,7 +81,10 @@ pub(crate) async fn run(options: &Options, progress: fn(&str)) -> Result<Results
             // The yardstick refuses such bodies, and the memory of the others is judged without them.
             let own = directory.path().join("huge");
             std::fs::create_dir(&own).context("cannot make a directory for the scenario")?;
-            let mut alone = [Server::forgewire(&nats, &own, &options.extra_config).await?];
+            // By default half of the bodies would be told to come again.
+            let room = [("FORGEWIRE_HTTP__MAX_BUFFERED_BYTES", "536870912")];
+            let extra = &options.extra_config;
+            let mut alone = [Server::forgewire(&nats, &own, extra, &room).await?];
             scenario(workload, &mut alone, &mut problems, progress).await
         } else {
             scenario(workload, &mut servers, &mut problems, progress).await
@@ -109,7 +112,7 @@ async fn start(options: &Options, nats: &Nats, directory: &Path) -> Result<Vec<S
     if options.self_test {
         servers.push(Server::yardstick("yardstick again", nats, directory).await?);
     } else if options.only != Some(Only::Yardstick) {
-        servers.push(Server::forgewire(nats, directory, &options.extra_config).await?);
+        servers.push(Server::forgewire(nats, directory, &options.extra_config, &[]).await?);
     }
     Ok(servers)
 }

@@ -102,8 +102,13 @@ impl Server {
         Ok(Self { name, address, stream, ready, idle, daemon })
     }
 
-    /// Starts forgewire; it creates its stream itself.
-    pub(crate) async fn forgewire(nats: &Nats, directory: &Path, extra: &str) -> Result<Self> {
+    /// Starts forgewire; it creates its stream itself. `settings` are given by its environment.
+    pub(crate) async fn forgewire(
+        nats: &Nats,
+        directory: &Path,
+        extra: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let name = "forgewire";
         let [address, admin] = process::free_addresses()?;
         let config = directory.join("forgewire.toml");
@@ -125,6 +130,7 @@ impl Server {
                 command.env_remove(variable);
             }
         }
+        command.envs(settings.iter().copied());
         let begun = Instant::now();
         let mut daemon = Daemon::start(name, command, directory)?;
         let ready = wait_ready(&mut daemon, admin, begun).await?;

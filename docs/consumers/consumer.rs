@@ -229,11 +229,8 @@ impl Worker {
         let Some(commit) = commit(&event, self.options.path.as_deref()) else {
             return Ok(Verdict::Done("nothing to do"));
         };
-        let payload = match self.options.payload {
-            true => read::payload(&event, &self.jetstream).await,
-            false => Ok(None),
-        };
-        let payload = match payload {
+        let wanted = self.options.payload.then_some(&event);
+        let payload = match read::payload(wanted, &self.jetstream).await {
             Ok(payload) => payload,
             Err(fault) => return Ok(fault.into()),
         };

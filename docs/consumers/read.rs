@@ -49,11 +49,12 @@ impl Body {
     }
 }
 
-/// The forge's payload, wherever it is; `None` where there is none, or it is no JSON.
+/// The forge's payload of an event, wherever it is; `None` where there is none, or it is no JSON.
 pub(super) async fn payload(
-    event: &Event<'_>,
+    event: Option<&Event<'_>>,
     store: &jetstream::Context,
 ) -> Result<Option<Value>, Fault> {
+    let Some(event) = event else { return Ok(None) };
     match &event.raw {
         Raw::Inline(raw) => Ok(serde_json::from_slice(raw).ok()),
         Raw::Ref(reference) => Ok(serde_json::from_slice(&object(store, reference).await?).ok()),

@@ -72,15 +72,15 @@ async fn with_payload(context: &Context, body: &[u8]) -> Result<Option<Bytes>, S
     let Some(before) = name.and_then(|before| before.strip_suffix("\"raw_ref\"")) else {
         return Ok(None);
     };
-    let content = read(context, &reference).await?;
-    let mut out = Vec::with_capacity(content.len() + text.len());
+    let whole = read(context, &reference).await?;
+    let mut out = Vec::with_capacity(whole.len() + text.len());
     out.extend_from_slice(before.as_bytes());
-    if json::text(&content).is_some() {
+    if json::text(&whole).is_some() {
         out.extend_from_slice(b"\"raw\":");
-        out.extend_from_slice(&content);
+        out.extend_from_slice(&whole);
     } else {
         out.extend_from_slice(b"\"raw_base64\":\"");
-        out.extend_from_slice(STANDARD.encode(&content).as_bytes());
+        out.extend_from_slice(STANDARD.encode(&whole).as_bytes());
         out.push(b'"');
     }
     out.extend_from_slice(after.as_bytes());
@@ -104,13 +104,14 @@ async fn read(context: &Context, reference: &ObjectRef) -> Result<Bytes, String>
     if !bucket.bytes().all(plain) || *bytes > LARGEST {
         return Err(format!("no object store is named {bucket:?}, or its object is too large"));
     }
-    let failed = |error: &dyn std::fmt::Display| format!("object {object} of {bucket}: {error}");
-    let stream = context.get_stream(format!("OBJ_{bucket}")).await.map_err(|e| failed(&e))?;
-    let named = format!("$O.{bucket}.M.{}", URL_SAFE.encode(object));
-    let meta = stream.get_last_raw_message_by_subject(&named).await.map_err(|e| failed(&e))?;
-    let meta: Meta = serde_json::from_slice(&meta.payload).map_err(|e| failed(&e))?;
+    let fault = |error: &dyn std::fmt::Display| format!("object {object} of {bucket}: {error}");
+    let stream = context.get_stream(format!("OBJ_{bucket}")).await.map_err(|e| fault(&e))?;
+    let meta_subject = format!("$O.{bucket}.M.{}", URL_SAFE.encode(object));
+    let meta =
+        stream.get_last_raw_message_by_subject(&meta_subject).await.map_err(|e| fault(&e))?;
+    let meta: Meta = serde_json::from_slice(&meta.payload).map_err(|e| fault(&e))?;
     if meta.deleted || !meta.nuid.bytes().all(plain) {
-        return Err(failed(&"it is deleted"));
+        return Err(fault(&"it is deleted"));
     }
     let config = OrderedConfig {
         deliver_policy: DeliverPolicy::All,
@@ -118,17 +119,17 @@ async fn read(context: &Context, reference: &ObjectRef) -> Result<Bytes, String>
         filter_subject: format!("$O.{bucket}.C.{}", meta.nuid),
         ..OrderedConfig::default()
     };
-    let consumer = stream.create_consumer(config).await.map_err(|e| failed(&e))?;
-    let mut messages = consumer.messages().await.map_err(|e| failed(&e))?;
-    let mut content = Vec::new();
+    let consumer = stream.create_consumer(config).await.map_err(|e| fault(&e))?;
+    let mut messages = consumer.messages().await.map_err(|e| fault(&e))?;
+    let mut whole = Vec::new();
     for _ in 0..meta.chunks {
         let next = tokio::time::timeout(PATIENCE, messages.next()).await;
-        let chunk = next.ok().flatten().ok_or_else(|| failed(&"a part of it did not come"))?;
-        content.extend_from_slice(&chunk.map_err(|e| failed(&e))?.payload);
-        if content.len() as u64 > *bytes {
+        let chunk = next.ok().flatten().ok_or_else(|| fault(&"a part of it did not come"))?;
+        whole.extend_from_slice(&chunk.map_err(|e| fault(&e))?.payload);
+        if whole.len() as u64 > *bytes {
             break;
         }
     }
-    reference.check(&content).map_err(|error| failed(&error))?;
-    Ok(content.into())
+    reference.check(&whole).map_err(|error| fault(&error))?;
+    Ok(whole.into())
 }
