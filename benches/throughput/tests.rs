@@ -275,7 +275,7 @@ fn the_command_line_is_well_formed() {
     Options::command().debug_assert();
     let options = Options::parse_from(["throughput", "--rounds", "9", "--bench"]);
     let workloads = options.workloads();
-    assert_eq!(workloads.len(), 5);
+    assert_eq!(workloads.len(), 6);
     let storm = &workloads[0];
     assert_eq!((storm.scenario, storm.connections, storm.rounds), (Scenario::Storm, 32, 9));
     assert_eq!((storm.body_bytes, storm.repositories), (9011, 256));
