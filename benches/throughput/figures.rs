@@ -120,11 +120,11 @@ pub(crate) fn verdicts(
         found: format!("{ratio:.2}"),
         met: ratio >= MIN_RATE_RATIO,
     });
-    let storm = storm_peak_kib
-        .map(|peak| memory("highest resident memory in storm", peak, MAX_PEAK_KIB));
+    let storm =
+        storm_peak_kib.map(|peak| memory("highest resident memory in storm", peak, MAX_PEAK_KIB));
     let whole = memory("highest resident memory of the whole run", peak_kib, MAX_PEAK_KIB);
-    let huge = huge_peak_kib
-        .map(|peak| memory("the same with bodies of 20 MiB", peak, MAX_HUGE_PEAK_KIB));
+    let huge =
+        huge_peak_kib.map(|peak| memory("the same with bodies of 20 MiB", peak, MAX_HUGE_PEAK_KIB));
     rate.into_iter().chain(storm).chain([whole]).chain(huge).collect()
 }
 

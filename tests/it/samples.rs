@@ -112,7 +112,12 @@ fn shown(message: &Message) -> String {
 /// The body of every sample's message.
 pub(crate) fn bodies() -> Vec<Bytes> {
     let bodies = std::sync::Mutex::new(Vec::new());
-    every(|sender, sample| bodies.lock().unwrap().push(made(sender, sample).1.body));
+    every(|sender, sample| {
+        bodies
+            .lock()
+            .unwrap()
+            .extend(made(sender, sample).1.into_iter().map(|message| message.body))
+    });
     bodies.into_inner().unwrap()
 }
 
