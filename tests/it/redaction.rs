@@ -220,7 +220,10 @@ fn whatever_a_configuration_may_redact_leaves_an_event_that_can_be_read() {
         redacted += paths.len();
         // Each alone would be as good, and take long.
         let out = Redaction::parse(paths.get(..paths.len().min(64)).unwrap()).unwrap();
-        let out = out.apply(&body.to_string()).unwrap().unwrap();
+        let Some(out) = out.apply(&body.to_string()).unwrap() else {
+            assert!(paths.is_empty(), "nothing was replaced at {paths:?}");
+            continue;
+        };
         assert_valid(&out);
         let event = Event::from_json(&out).unwrap();
         assert_eq!(event.id, body["id"].as_str().unwrap());
