@@ -113,10 +113,8 @@ fn shown(message: &Message) -> String {
 pub(crate) fn bodies() -> Vec<Bytes> {
     let bodies = std::sync::Mutex::new(Vec::new());
     every(|sender, sample| {
-        bodies
-            .lock()
-            .unwrap()
-            .extend(made(sender, sample).1.into_iter().map(|message| message.body))
+        let messages = made(sender, sample).1.into_iter();
+        bodies.lock().unwrap().extend(messages.map(|message| message.body));
     });
     bodies.into_inner().unwrap()
 }
