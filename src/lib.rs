@@ -55,6 +55,8 @@ pub mod secret;
 #[cfg(feature = "daemon")]
 pub mod source;
 #[cfg(feature = "daemon")]
+pub mod spool;
+#[cfg(feature = "daemon")]
 pub mod tail;
 #[cfg(feature = "daemon")]
 pub mod telemetry;

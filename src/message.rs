@@ -35,7 +35,7 @@ pub const HEADERS: [&str; 15] = [
 ];
 
 /// What is published.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Message {
     /// Event id, and what JetStream recognises a repeat by.
     pub id: String,

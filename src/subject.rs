@@ -332,6 +332,12 @@ impl Subject {
         Self(subject.into())
     }
 
+    /// A subject as it was kept in our own store, and only that: it is not escaped again.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn from_store(subject: String) -> Self {
+        Self(subject.into())
+    }
+
     /// The subject as NATS takes it.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -10,8 +10,13 @@ const MAX_VALUE: usize = 1024;
 /// What the values of most messages need.
 const USUAL_BYTES: usize = 640;
 
+/// A stored line that is none of our headers.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0:?} is none of the headers that a message can have")]
+pub(crate) struct NoHeader(String);
+
 /// Names with their values; all visible ASCII, none longer than 1 KiB.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Headers {
     values: String,
     /// Each name with where its value ends.
@@ -41,6 +46,30 @@ impl Headers {
     pub fn wire_len(&self) -> usize {
         let names: usize = self.ends.iter().map(|(name, _)| name.len()).sum();
         "NATS/1.0\r\n\r\n".len() + names + self.values.len() + self.ends.len() * ": \r\n".len()
+    }
+
+    /// Them as lines, `name:value`, for our own store. [`Self::from_lines`] reads it.
+    pub(crate) fn to_lines(&self) -> String {
+        let mut lines = String::with_capacity(self.wire_len());
+        for (name, value) in self.iter() {
+            for part in [name, ":", value, "\n"] {
+                lines.push_str(part);
+            }
+        }
+        lines
+    }
+
+    /// Reads what [`Self::to_lines`] wrote.
+    pub(crate) fn from_lines(lines: &str) -> Result<Self, NoHeader> {
+        let mut headers = Self::new();
+        for line in lines.split_terminator('\n') {
+            let (name, value) = line.split_once(':').ok_or_else(|| NoHeader(line.to_owned()))?;
+            let known = super::HEADERS.into_iter().find(|known| *known == name);
+            let name = known.ok_or_else(|| NoHeader(name.to_owned()))?;
+            headers.values.push_str(value);
+            headers.ends.push((name, headers.values.len()));
+        }
+        Ok(headers)
     }
 
     /// Adds a header whose value is the parts in a row, encoded as the `CloudEvents` NATS binding says: space, `"`,
@@ -87,4 +116,31 @@ impl Headers {
 
 fn stands_for_itself(byte: u8) -> bool {
     matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'%')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_stored_name_that_is_no_header_is_an_error() {
+        for lines in ["Nats-Rollup:all\n", "ce-id\n", "\n", "ce-id :x\n"] {
+            assert!(Headers::from_lines(lines).is_err(), "{lines:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn headers_come_back_from_their_lines_as_they_were(
+            put in prop::collection::vec((0..super::super::HEADERS.len(), any::<String>()), 0..20),
+        ) {
+            let mut headers = Headers::new();
+            for (name, value) in &put {
+                headers.put(super::super::HEADERS[*name], &[value]);
+            }
+            prop_assert_eq!(Headers::from_lines(&headers.to_lines()), Ok(headers));
+        }
+    }
 }
