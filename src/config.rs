@@ -23,7 +23,7 @@ pub use self::error::{ConfigError, Problem, Warning};
 pub use self::inputs::Inputs;
 pub use self::keys::{KeyDoc, keys};
 pub use self::layer::Origin;
-pub use self::sections::{Admin, Discard, Http, Log, LogFormat, Nats, Publish, Stream};
+pub use self::sections::{Admin, Discard, Http, Log, LogFormat, Nats, Publish, Spool, Stream};
 pub use self::sources::{Dedup, NamedSecret, RawPolicy, Source};
 
 use self::layer::{Layers, Origins};
@@ -40,6 +40,8 @@ pub struct Config {
     pub nats: Nats,
     /// `[publish]`: how long to wait for an acknowledgement.
     pub publish: Publish,
+    /// `[spool]`: what JetStream does not acknowledge is kept on this disk.
+    pub spool: Spool,
     /// `[stream]`: the JetStream stream that holds the events.
     pub stream: Stream,
     /// `[log]`: what is logged, and how.
@@ -87,6 +89,10 @@ impl Config {
                 admin: merged.admin,
                 nats: merged.nats,
                 publish: merged.publish,
+                spool: Spool {
+                    dir: origins.of_value("spool.dir").resolve(&merged.spool.dir),
+                    ..merged.spool
+                },
                 stream: merged.stream,
                 log: merged.log,
                 sources,

@@ -11,7 +11,7 @@ mod place;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ impl Dev {
             (None, None) => return Err(anyhow!("there is no NATS server to use")),
         };
         let sources = place.sources()?;
-        let config = self.config(&nats, &sources)?;
+        let config = self.config(&nats, &sources, &place.path("spool"))?;
         telemetry::init(&config.log);
         socket::raise_file_limit(config.http.max_connections);
         let (stream, subject_prefix) =
@@ -160,21 +160,24 @@ impl Dev {
         Ok((daemon, state))
     }
 
-    fn config(&self, nats: &str, sources: &[DevSource]) -> anyhow::Result<Config> {
+    fn config(&self, nats: &str, sources: &[DevSource], spool: &Path) -> anyhow::Result<Config> {
+        let utf8 = |path: &Path| {
+            let text = path.to_str().map(str::to_owned);
+            text.context("the state directory's path must be UTF-8")
+        };
         let mut inputs = Inputs::new()
             .with_flag("http.listen", self.listen.to_string(), "--listen")
             .with_flag("http.drain", "200ms", "dev")
             .with_flag("admin.listen", self.admin_listen.to_string(), "--admin-listen")
             .with_flag("nats.servers", nats, "--nats")
             .with_flag("nats.name", "forgewire dev", "dev")
+            .with_flag("spool.dir", utf8(spool)?, "dev")
             .with_flag("log.filter", &*self.log_filter, "--log-filter");
         for source in sources {
             let key = |name: &str| format!("sources.{}.{name}", source.name);
-            let file = source.secret_file.to_str();
-            let file = file.context("the state directory's path must be UTF-8")?;
             inputs = inputs
                 .with_flag(&key("kind"), &*source.kind, "dev")
-                .with_flag(&key("secret_file"), file, "dev")
+                .with_flag(&key("secret_file"), utf8(&source.secret_file)?, "dev")
                 .with_flag(&key("accept_get"), "true", "dev");
         }
         Ok(Config::load(&inputs)?.config)

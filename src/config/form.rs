@@ -129,7 +129,7 @@ impl Form {
             }
             Self::List { .. } => "must be a list of texts".into(),
             Self::OneOf(words) => format!("must be one of {}", words().join(", ")).into(),
-            Self::Path => "must be the path of a file".into(),
+            Self::Path => "must be a path".into(),
             Self::Switch => "must be true or false".into(),
             Self::Tables => {
                 "must be an array of tables, such as [{ id = \"2026-11\", file = \"..\" }]".into()

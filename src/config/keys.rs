@@ -159,7 +159,24 @@ static KEYS: &[Key] = &[
     key(
         "publish.ack_timeout",
         millis(100, 1_500),
-        "How long to wait for JetStream before answering 503.",
+        "How long to wait for JetStream before spooling.",
+    ),
+    key("spool.enabled", Form::Switch, "Keep on disk what JetStream does not acknowledge."),
+    key("spool.dir", Form::Path, "Directory of the spool, for one daemon alone."),
+    key(
+        "spool.max_bytes",
+        integer(8 << 20, 1_024 * GIB),
+        "Largest size of the spool on disk; what does not fit is answered 503.",
+    ),
+    key(
+        "spool.retain",
+        Form::Duration { min: Duration::from_secs(1), max: Duration::from_millis(DAY), zero: true },
+        "How long acknowledged events are kept in case the server forgets them; \"0s\" is not at all.",
+    ),
+    key(
+        "spool.alarm_age",
+        millis(1_000, CENTURY),
+        "Age of waiting events at which the log says so.",
     ),
     key("stream.name", Form::Text(checks::stream_name), "Name of the stream."),
     key(

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use config::{Map, Value, ValueKind};
@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::error::{ConfigError, KeyName, Problem};
 use super::form::{Fault, Taken};
-use super::sections::{Admin, Http, Log, Nats, Publish, Stream};
+use super::sections::{Admin, Http, Log, Nats, Publish, Spool, Stream};
 use super::sources::RawSource;
 use crate::secret::Secret;
 
@@ -40,6 +40,18 @@ pub enum Origin {
         /// The flag, for example `--set`.
         name: Box<str>,
     },
+}
+
+impl Origin {
+    /// A path in a file is relative to that file, any other to the working directory.
+    pub(super) fn resolve(&self, path: &Path) -> PathBuf {
+        match self {
+            Self::File { path: file, .. } => {
+                file.parent().map_or_else(|| path.into(), |dir| dir.join(path))
+            }
+            _ => path.into(),
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -124,6 +136,7 @@ pub(super) struct Merged {
     pub(super) admin: Admin,
     pub(super) nats: Nats,
     pub(super) publish: Publish,
+    pub(super) spool: Spool,
     pub(super) stream: Stream,
     pub(super) log: Log,
     pub(super) sources: BTreeMap<String, RawSource>,

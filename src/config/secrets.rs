@@ -61,7 +61,7 @@ pub(super) fn read<'a>(
             warn_inline(&origin, key, &given.file.1, found);
             world.vault.secret(ticket).cloned().ok_or_else(|| Fault::from("is lost"))
         }
-        (_, Some(path), _) => in_file(&resolve(path, &origin)).map(|(secret, path)| {
+        (_, Some(path), _) => in_file(&origin.resolve(path)).map(|(secret, path)| {
             found.warnings.extend(path.map(|path| Warning::WorldReadable {
                 origin: origin.clone(),
                 key: KeyName::new(key),
@@ -113,14 +113,6 @@ fn warn_inline(origin: &Origin, key: &str, instead: &str, found: &mut Findings) 
             found.warnings.push(Warning::SecretOnCommandLine { origin, key, instead });
         }
         Origin::Default | Origin::Env { .. } => {}
-    }
-}
-
-/// A path in a file is relative to that file, any other to the working directory.
-fn resolve(path: &Path, origin: &Origin) -> PathBuf {
-    match origin {
-        Origin::File { path: file, .. } => file.parent().map_or(path.into(), |dir| dir.join(path)),
-        _ => path.into(),
     }
 }
 

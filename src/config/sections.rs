@@ -4,6 +4,7 @@
 //! for people, and a test holds the two equal. Ranges stand in the table of keys.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -67,10 +68,30 @@ pub struct Nats {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Publish {
-    /// How long to wait for an acknowledgement before the forge is told to come again. Default
-    /// 1 s, at most 1.5 s: the answer has to leave within 2 s.
+    /// How long to wait for an acknowledgement before the events go to the spool; without one, before the forge
+    /// is told to come again. Default 1 s, at most 1.5 s: the answer has to leave within 2 s.
     #[serde(deserialize_with = "duration")]
     pub ack_timeout: Duration,
+}
+
+/// `[spool]`: what JetStream does not acknowledge is kept on this disk, and published when it does.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Spool {
+    /// Whether there is one. Default true; without it a forge is answered 503 while NATS is away.
+    pub enabled: bool,
+    /// Its directory, for one daemon alone. Default `/var/lib/forgewire`; made if it is missing.
+    pub dir: PathBuf,
+    /// Largest size on disk, journals included, in bytes. Default 1 GiB; what does not fit is answered 503.
+    pub max_bytes: u64,
+    /// How long what JetStream has acknowledged is kept, to be published again when the server turns out to have
+    /// forgotten it. Default zero: not at all.
+    #[serde(deserialize_with = "duration")]
+    pub retain: Duration,
+    /// Age of the oldest waiting message at which the log says so. Default 10 min. Nothing is ever deleted for its
+    /// age.
+    #[serde(deserialize_with = "duration")]
+    pub alarm_age: Duration,
 }
 
 /// `[stream]`: the JetStream stream that holds the events.
@@ -180,6 +201,18 @@ impl Default for Nats {
 impl Default for Publish {
     fn default() -> Self {
         Self { ack_timeout: Duration::from_secs(1) }
+    }
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            dir: "/var/lib/forgewire".into(),
+            max_bytes: 1 << 30,
+            retain: Duration::ZERO,
+            alarm_age: Duration::from_secs(10 * 60),
+        }
     }
 }
 
