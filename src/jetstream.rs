@@ -10,11 +10,11 @@ mod objects;
 mod queue;
 pub mod stream;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, ServerAddr};
+use async_nats::{ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, ServerAddr, Subject};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
@@ -94,6 +94,9 @@ impl JetStream {
         let (state, link) = watch::channel(Link::Down);
         let state = Arc::new(state);
         let seen = Arc::clone(&state);
+        // The inbox is known once there is a client, and what the server denies is heard by the client.
+        let acks: Arc<OnceLock<Arc<Acks>>> = Arc::default();
+        let waiting = Arc::clone(&acks);
         let client = ConnectOptions::new()
             .name(options.name.as_str())
             .retry_on_initial_connect()
@@ -102,13 +105,16 @@ impl JetStream {
             .reconnect_delay_callback(pause)
             .event_callback(move |event| {
                 notice(&seen, &event);
+                if let (Some(subject), Some(acks)) = (denied(&event), waiting.get()) {
+                    acks.deny(subject);
+                }
                 std::future::ready(())
             })
             .connect(addresses.map_err(ConnectError::Address)?)
             .await?;
         let inbox = client.new_inbox();
         let subscriber = client.subscribe(format!("{inbox}.*")).await?;
-        let acks = Arc::new(Acks::new(inbox));
+        let acks = Arc::clone(acks.get_or_init(|| Arc::new(Acks::new(inbox))));
         let queue = Arc::new(Queue::default());
         let replies = Arc::clone(&acks).receive(subscriber, link.clone());
         let sending = Arc::clone(&queue).send(client.clone(), Arc::clone(&acks));
@@ -137,10 +143,11 @@ impl JetStream {
         if *self.link.borrow() == Link::Down {
             return Err(Unacknowledged::Away);
         }
-        let waiting = self.acks.expect();
+        let subject: Subject = message.subject.as_str().into();
+        let waiting = self.acks.expect(subject.clone());
         let _handed_over = self.queue.put(Outgoing {
             token: waiting.token(),
-            subject: message.subject.as_str().into(),
+            subject,
             reply: waiting.reply_subject(),
             headers: headers(message, &self.places)?,
             body: message.body.clone(),
@@ -169,6 +176,13 @@ impl JetStream {
     #[must_use]
     pub fn largest(&self) -> usize {
         self.largest.load(Ordering::Relaxed)
+    }
+
+    /// How many replies have come so far. A number that stays the same while somebody waits shows a server that is
+    /// silent.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        self.acks.heard()
     }
 
     /// The state of the connection, and every change of it.
@@ -261,6 +275,15 @@ fn notice(state: &watch::Sender<Link>, event: &Event) {
             state.send_replace(Link::Down);
         }
     }
+}
+
+/// The subject that the server does not let us publish to. It says so in words only:
+/// `Permissions Violation for Publish to "forge.gitea.>"`.
+fn denied(event: &Event) -> Option<&str> {
+    let Event::ServerError(async_nats::ServerError::Other(words)) = event else { return None };
+    let begin = "permissions violation for publish to \"";
+    let (start, subject) = words.split_at_checked(begin.len())?;
+    start.eq_ignore_ascii_case(begin).then(|| subject.split('"').next())?
 }
 
 fn next_connection() -> u64 {

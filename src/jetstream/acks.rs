@@ -33,6 +33,9 @@ pub enum Unacknowledged {
     /// There is no connection.
     #[error("NATS is not connected")]
     Away,
+    /// The server does not let us publish to this subject.
+    #[error("NATS denies the permission to publish to {0}")]
+    Denied(String),
     /// The client has ended.
     #[error("the NATS client has ended")]
     Closed,
@@ -77,7 +80,14 @@ impl Unacknowledged {
 }
 
 type Answer = Result<Ack, Unacknowledged>;
-type Waiting = HashMap<u64, oneshot::Sender<Answer>, BuildHasherDefault<Spread>>;
+type Waiting = HashMap<u64, Waiter, BuildHasherDefault<Spread>>;
+
+/// Who waits for the acknowledgement of what was published to a subject.
+#[derive(Debug)]
+struct Waiter {
+    subject: Subject,
+    answer: oneshot::Sender<Answer>,
+}
 
 /// Hashes our own count of messages, which no sender can choose: one multiplication spreads it.
 #[derive(Default)]
@@ -104,6 +114,8 @@ impl Hasher for Spread {
 pub(super) struct Acks {
     inbox: String,
     next: AtomicU64,
+    /// How many replies have come.
+    heard: AtomicU64,
     waiting: Mutex<Waiting>,
 }
 
@@ -117,15 +129,20 @@ pub(super) struct Expected<'a> {
 
 impl Acks {
     pub(super) fn new(inbox: String) -> Self {
-        Self { inbox, next: AtomicU64::new(0), waiting: Mutex::default() }
+        Self { inbox, next: AtomicU64::new(0), heard: AtomicU64::new(0), waiting: Mutex::default() }
     }
 
-    /// Makes a place for the acknowledgement of one message.
-    pub(super) fn expect(&self) -> Expected<'_> {
+    /// Makes a place for the acknowledgement of one message to `subject`.
+    pub(super) fn expect(&self, subject: Subject) -> Expected<'_> {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
-        self.waiting().insert(token, sender);
+        self.waiting().insert(token, Waiter { subject, answer: sender });
         Expected { acks: self, token, answer }
+    }
+
+    /// How many replies have come so far: a number that stays the same shows a server that is silent.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Hands out what comes in, and tells everybody when the connection is lost.
@@ -153,6 +170,7 @@ impl Acks {
     }
 
     fn hand_out(&self, reply: &async_nats::Message) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
         let token = reply.subject.rsplit_once('.').and_then(|(_, token)| token.parse().ok());
         if let Some(token) = token {
             self.answer(token, read(reply));
@@ -164,14 +182,31 @@ impl Acks {
         let waiting = self.waiting().remove(&token);
         if let Some(waiting) = waiting {
             // Who gave up in this moment does not want it any more.
-            let _ = waiting.send(answer);
+            let _ = waiting.answer.send(answer);
+        }
+    }
+
+    /// Tells who published to `subject` that the server does not let us: it says so once, to nobody in particular,
+    /// and sends no reply.
+    pub(super) fn deny(&self, subject: &str) {
+        let denied: Vec<Waiter> = {
+            let mut waiting = self.waiting();
+            let tokens: Vec<u64> = waiting
+                .iter()
+                .filter(|(_, waiter)| waiter.subject.as_str() == subject)
+                .map(|(token, _)| *token)
+                .collect();
+            tokens.iter().filter_map(|token| waiting.remove(token)).collect()
+        };
+        for waiter in denied {
+            let _ = waiter.answer.send(Err(Unacknowledged::Denied(subject.to_owned())));
         }
     }
 
     fn fail_all(&self) {
         let waiting = std::mem::take(&mut *self.waiting());
         for (_, waiting) in waiting {
-            let _ = waiting.send(Err(Unacknowledged::Disconnected));
+            let _ = waiting.answer.send(Err(Unacknowledged::Disconnected));
         }
     }
 

@@ -253,7 +253,7 @@ impl JetStream {
                 continue;
             }
             let chunk = rest.split_to(step.min(rest.len()));
-            let expected = self.acks.expect();
+            let expected = self.acks.expect(subject.into());
             let reply = expected.reply_subject();
             let sent = self.client.publish_with_reply(subject.to_owned(), reply, chunk);
             let sent =
@@ -277,9 +277,9 @@ impl JetStream {
         put("Nats-Rollup", HeaderValue::from("sub"));
         put("Nats-Expected-Last-Subject-Sequence", HeaderValue::from(last));
         let body = serde_json::to_vec(meta).map_err(|_impossible| Unacknowledged::Closed)?;
-        let expected = self.acks.expect();
-        let reply = expected.reply_subject();
         let subject = meta_subject(object);
+        let expected = self.acks.expect(subject.as_str().into());
+        let reply = expected.reply_subject();
         let sent =
             self.client.publish_with_reply_and_headers(subject, reply, headers, Bytes::from(body));
         let sent = timeout_at(deadline, sent).await.map_err(|_late| Unacknowledged::TimedOut)?;
