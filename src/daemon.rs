@@ -20,7 +20,8 @@ use crate::listen::Limits;
 use crate::listen::server::{Outcome, ServeError, Server};
 use crate::listen::socket::{self, BindError};
 use crate::message::Room;
-use crate::outbox::Outbox;
+use crate::outbox::{self, Outbox};
+use crate::spool::{OpenError, ReadError, Spool};
 use keeper::Keeper;
 
 /// Why the daemon did not start.
@@ -32,6 +33,15 @@ pub enum StartError {
     /// The NATS client could not be started.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The spool could not be opened.
+    #[error("spool: {0}")]
+    Spool(#[from] OpenError),
+    /// What is in the spool could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Opening the spool ended by itself.
+    #[error("opening the spool failed; this is a fault of forgewire")]
+    Gone,
 }
 
 /// Why the daemon ended otherwise than asked.
@@ -57,6 +67,7 @@ pub struct Daemon {
     hooks: Server,
     admin: Server,
     tasks: JoinSet<&'static str>,
+    spool: Option<Arc<Spool>>,
 }
 
 impl Daemon {
@@ -70,7 +81,12 @@ impl Daemon {
         let hooks = socket::bind(config.http.listen)?;
         let admin = socket::bind(config.admin.listen)?;
         let (jetstream, replies) = JetStream::start(&config.nats).await?;
-        let health = Arc::new(Health::new(jetstream.link()));
+        let spool = open_spool(&config).await?;
+        let health = Health::new(jetstream.link());
+        let health = Arc::new(match &spool {
+            Some(spool) => health.with_spool(Arc::clone(spool)),
+            None => health,
+        });
         let mut tasks = JoinSet::new();
         tasks.spawn(async {
             replies.await;
@@ -88,16 +104,19 @@ impl Daemon {
             allow_shrink,
         };
         tasks.spawn(keeper.run());
-        let app = Arc::new(App {
-            outbox: Outbox::new(jetstream, config.publish.ack_timeout, room),
-            health: Arc::clone(&health),
-            work: TaskTracker::new(),
-            config,
-        });
+        let mut outbox = Outbox::new(jetstream, config.publish.ack_timeout, room);
+        if let Some(spool) = &spool {
+            let work;
+            (outbox, work) =
+                outbox.with_spool(Arc::clone(spool), config.stream.duplicate_window).await?;
+            tasks.spawn(work);
+        }
+        let app =
+            Arc::new(App { outbox, health: Arc::clone(&health), work: TaskTracker::new(), config });
         let limits = limits(&app.config.http);
         let hooks = Server::spawn(hooks, ingress::Hooks(Arc::clone(&app)), limits);
         let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
-        Ok(Self { app, hooks, admin, tasks })
+        Ok(Self { app, hooks, admin, tasks, spool })
     }
 
     /// Address of the webhook listener, with the real port.
@@ -144,7 +163,7 @@ impl Daemon {
         }
     }
 
-    async fn stop(self, hurry: impl Future<Output = ()>) -> Result<(), RunError> {
+    async fn stop(mut self, hurry: impl Future<Output = ()>) -> Result<(), RunError> {
         let Http { drain, stop_timeout, .. } = self.app.config.http;
         self.app.health.stopping();
         let hard = self.hooks.hard_stop();
@@ -169,7 +188,25 @@ impl Daemon {
             if tokio::time::timeout(stop_timeout, self.app.work.wait()).await.is_err() {
                 warn!("Deliveries whose senders had left were not finished.");
             }
+            self.app.outbox.stop();
+            let published = async {
+                while let Some(ended) = self.tasks.join_next().await {
+                    if matches!(ended, Ok(outbox::WORK)) {
+                        break;
+                    }
+                }
+            };
+            // What is on its way is answered or not within the acknowledgement timeout.
+            if self.spool.is_some() && tokio::time::timeout(stop_timeout, published).await.is_err()
+            {
+                warn!(
+                    "What was being published from the spool is published again after the start."
+                );
+            }
             self.app.outbox.jetstream().drain().await;
+        }
+        if let Some(spool) = &self.spool {
+            spool.close().await;
         }
         self.admin.abort();
         match connections {
@@ -185,6 +222,17 @@ fn name_of(ended: Option<&Result<&'static str, tokio::task::JoinError>>) -> &'st
         // A panic has been logged where it happened.
         Some(Err(_)) | None => "NATS",
     }
+}
+
+async fn open_spool(config: &Config) -> Result<Option<Arc<Spool>>, StartError> {
+    if !config.spool.enabled {
+        return Ok(None);
+    }
+    let (dir, max_bytes) = (config.spool.dir.clone(), config.spool.max_bytes);
+    // All of it is looked through.
+    let opened = tokio::task::spawn_blocking(move || Spool::open(&dir, max_bytes)).await;
+    let opened = opened.map_err(|_panicked| StartError::Gone)?;
+    Ok(Some(Arc::new(opened?)))
 }
 
 fn limits(http: &Http) -> Limits {

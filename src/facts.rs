@@ -7,8 +7,8 @@ use tracing::{debug, error, info, trace, warn};
 
 use crate::delivery::NotAuthenticated;
 use crate::event::Event;
-use crate::jetstream::Unfit;
 use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
+use crate::jetstream::{Unacknowledged, Unfit};
 use crate::outbox::{NotStored, Receipt};
 
 /// A request was answered with a problem before it was authenticated, or because of its scope or size.
@@ -38,14 +38,45 @@ pub fn delivery_verified(source: &str, delivery: &str) {
 /// Every event of a delivery is stored.
 pub fn delivery_stored(source: &str, delivery: &str, receipts: &[Receipt]) {
     let first = receipts.first();
+    let place = first.and_then(|receipt| receipt.place.as_ref());
     debug!(
         source,
         delivery,
         events = receipts.len(),
         subject = first.map(|receipt| receipt.subject.as_str()),
-        sequence = first.map(|receipt| receipt.sequence),
-        duplicate = first.map(|receipt| receipt.duplicate),
+        sequence = place.map(|place| place.sequence),
+        duplicate = place.map(|place| place.duplicate),
+        spooled = receipts.iter().filter(|receipt| receipt.place.is_none()).count(),
         "Delivery stored."
+    );
+}
+
+/// JetStream does not take events; the first goes to the spool.
+pub fn spooling(reason: &Unacknowledged) {
+    warn!(%reason, "JetStream does not take events; they go to the spool.");
+}
+
+/// JetStream still does not take what is spooled.
+pub fn spool_is_stuck(lane: &str, reason: &Unacknowledged) {
+    debug!(lane, %reason, "JetStream does not take what is spooled.");
+}
+
+/// Everything that was spooled is published, or set aside.
+pub fn spool_is_empty() {
+    info!("The spool is empty: everything that was in it is published or set aside.");
+}
+
+/// The spool cannot be read: what is in it waits.
+pub fn spool_cannot_be_read(error: &dyn std::fmt::Display) {
+    error!(%error, "The spool cannot be read.");
+}
+
+/// JetStream will never take this message; it is set aside, with the reason.
+pub fn message_is_dead(id: &str, reason: &str) {
+    error!(
+        id,
+        reason,
+        "JetStream will never take this message; it is set aside: see `forgewire spool dead`."
     );
 }
 

@@ -3,15 +3,24 @@
 //! In come the state of the connection and what the last look at the stream found, out comes
 //! [`Readiness`]. A daemon that stops is not ready any more, so that no new work is sent to it.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use crate::jetstream::Link;
+use crate::spool::Spool;
 
 /// Whether a delivery that comes now could be stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Readiness {
     /// By JetStream.
     Ready,
+    /// By the spool, until JetStream takes events again.
+    Spooling,
+    /// JetStream cannot, and the spool is broken: the log says how, and only a restart mends it.
+    SpoolBroken,
+    /// JetStream cannot, and the spool is full.
+    SpoolFull,
     /// NATS is not connected.
     NoNats,
     /// The stream is not there, or was not looked at since the connection was made.
@@ -26,6 +35,9 @@ impl Readiness {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
+            Self::Spooling => "spooling",
+            Self::SpoolBroken => "spool_broken",
+            Self::SpoolFull => "spool_full",
             Self::NoNats => "nats_not_connected",
             Self::NoStream => "stream_not_usable",
             Self::Stopping => "stopping",
@@ -40,13 +52,26 @@ pub struct Health {
     /// The connection on which the stream was last seen to be usable.
     stream_seen_on: watch::Sender<Option<Link>>,
     stopping: watch::Sender<bool>,
+    spool: Option<Arc<Spool>>,
 }
 
 impl Health {
     /// Watches a connection.
     #[must_use]
     pub fn new(link: watch::Receiver<Link>) -> Self {
-        Self { link, stream_seen_on: watch::Sender::new(None), stopping: watch::Sender::new(false) }
+        Self {
+            link,
+            stream_seen_on: watch::Sender::new(None),
+            stopping: watch::Sender::new(false),
+            spool: None,
+        }
+    }
+
+    /// Counts on a spool where JetStream cannot store.
+    #[must_use]
+    pub fn with_spool(mut self, spool: Arc<Spool>) -> Self {
+        self.spool = Some(spool);
+        self
     }
 
     /// Says that the stream is usable, or is not, on this connection.
@@ -63,14 +88,23 @@ impl Health {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let link = *self.link.borrow();
+        let spool = self.spool.as_ref().map(|spool| spool.status());
         if *self.stopping.borrow() {
             Readiness::Stopping
+        } else if link != Link::Down && self.stream_seen_on.borrow().is_some() {
+            Readiness::Ready
+        } else if let Some(status) = spool {
+            if status.latched.is_some() {
+                Readiness::SpoolBroken
+            } else if status.full || status.disk_full {
+                Readiness::SpoolFull
+            } else {
+                Readiness::Spooling
+            }
         } else if link == Link::Down {
             Readiness::NoNats
-        } else if self.stream_seen_on.borrow().is_none() {
-            Readiness::NoStream
         } else {
-            Readiness::Ready
+            Readiness::NoStream
         }
     }
 

@@ -16,7 +16,7 @@ use crate::subject::{Address, Subject};
 use crate::trace::TraceContext;
 
 /// Every header that a message can have, in the order in which they are written.
-pub const HEADERS: [&str; 15] = [
+pub const HEADERS: [&str; 16] = [
     "Nats-Msg-Id",
     "content-type",
     "ce-specversion",
@@ -31,8 +31,12 @@ pub const HEADERS: [&str; 15] = [
     "Forgewire-Digest",
     "ce-subject",
     "Forgewire-Event",
-    "Forgewire-Repository",
+    REPOSITORY,
+    RESENT,
 ];
+
+const REPOSITORY: &str = "Forgewire-Repository";
+const RESENT: &str = "Forgewire-Resent";
 
 /// What is published.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,6 +64,32 @@ impl Message {
     pub fn of(event: &Event<'_>, prefix: &str, trace: TraceContext) -> Result<Self, Unwritable> {
         let body = Bytes::from(event.to_json()?);
         Ok(Self { body, ..Self::without_body(event, prefix, trace) })
+    }
+
+    /// What this message keeps its order with: `<source>:<the forge's id>` of the repository, else the source.
+    #[must_use]
+    pub fn lane(&self) -> &str {
+        self.header(REPOSITORY).unwrap_or_else(|| self.source())
+    }
+
+    /// Name of the source.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        // An id begins with it, and it has no colon.
+        self.id.split(':').next().unwrap_or_default()
+    }
+
+    /// Value of a header, as it is encoded on the wire.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// The same message for a resend so late that JetStream may not know a repeat of it any more.
+    #[must_use]
+    pub fn resent(mut self) -> Self {
+        self.headers.put(RESENT, &["1"]);
+        self
     }
 
     fn without_body(event: &Event<'_>, prefix: &str, trace: TraceContext) -> Self {
@@ -104,7 +134,7 @@ fn headers(event: &Event<'_>, trace: TraceContext) -> Headers {
         headers.put("Forgewire-Event", &[name]);
     }
     if let Some(id) = event.repository.as_ref().and_then(|repo| repo.id.as_ref()) {
-        headers.put("Forgewire-Repository", &[&event.source, ":", id]);
+        headers.put(REPOSITORY, &[&event.source, ":", id]);
     }
     headers
 }

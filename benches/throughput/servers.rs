@@ -115,9 +115,11 @@ impl Server {
         let text = format!(
             "[http]\nlisten = \"{address}\"\n[admin]\nlisten = \"{admin}\"\n\
              [nats]\nservers = [\"{}\"]\n\
+             [spool]\ndir = \"{}\"\n\
              [stream]\nname = \"{STREAM}\"\nsubject_prefix = \"bench\"\nduplicate_window = \"{}s\"\n\
              [sources.gitea]\nkind = \"gitea\"\nsecret = \"{SECRET}\"\n{extra}\n",
             nats.url,
+            directory.join("spool").display(),
             DUPLICATE_WINDOW.as_secs()
         );
         std::fs::write(&config, text)?;
@@ -179,7 +181,8 @@ async fn is_ready(address: SocketAddr) -> Result<bool> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut start = [0; 12];
-    tokio::time::timeout(Duration::from_secs(2), stream.read_exact(&mut start)).await??;
-    Ok(start.ends_with(b" 200"))
+    let mut answer = String::new();
+    tokio::time::timeout(Duration::from_secs(2), stream.read_to_string(&mut answer)).await??;
+    // forgewire is ready before that, too, and stores in its spool then.
+    Ok(answer.starts_with("HTTP/1.1 200") && !answer.contains("spool"))
 }

@@ -18,14 +18,15 @@ pub(super) async fn livez() -> impl IntoResponse {
 /// `GET /readyz`: 200 when a delivery could be stored, else 503 and why not.
 pub(super) async fn readyz(State(health): State<Arc<Health>>) -> impl IntoResponse {
     let readiness = health.readiness();
-    if readiness == Readiness::Ready {
-        (StatusCode::OK, Json(json!({ "status": "ready", "stores": "jetstream" })))
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({ "status": "not_ready", "reason": readiness.as_str() })),
-        )
-    }
+    let stores = match readiness {
+        Readiness::Ready => "jetstream",
+        Readiness::Spooling => "spool",
+        _ => {
+            let reason = json!({ "status": "not_ready", "reason": readiness.as_str() });
+            return (StatusCode::SERVICE_UNAVAILABLE, Json(reason));
+        }
+    };
+    (StatusCode::OK, Json(json!({ "status": "ready", "stores": stores })))
 }
 
 /// `GET /version`.

@@ -223,10 +223,10 @@ async fn store(app: &Arc<App>, source: &SourceName, work: Work) -> Result<Vec<Re
     let stored = if messages.len() > 1 || large {
         // A client that leaves in the middle must not leave half a delivery or object behind.
         let outbox = Arc::clone(app);
-        let all = app.work.spawn(async move { outbox.outbox.store(&messages).await });
+        let all = app.work.spawn(async move { outbox.outbox.store(messages).await });
         all.await.map_err(|_gone| Refusal::NotStored)?
     } else {
-        app.outbox.store(&messages).await
+        app.outbox.store(messages).await
     };
     drop(held);
     match stored {
@@ -253,25 +253,31 @@ struct Accepted<'a> {
 struct Listed<'a> {
     id: &'a str,
     subject: &'a str,
-    stream: &'a str,
-    sequence: u64,
-    duplicate: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate: Option<bool>,
 }
 
 impl<'a> Listed<'a> {
     fn of(receipt: &'a Receipt) -> Self {
+        let place = receipt.place.as_ref();
         Self {
             id: &receipt.id,
             subject: &receipt.subject,
-            stream: &receipt.stream,
-            sequence: receipt.sequence,
-            duplicate: receipt.duplicate,
+            stream: place.map(|place| &*place.stream),
+            sequence: place.map(|place| place.sequence),
+            duplicate: place.map(|place| place.duplicate),
         }
     }
 }
 
 fn accepted(receipts: &[Receipt]) -> Response {
     let events = receipts.iter().take(LISTED).map(Listed::of).collect();
-    let receipt = Accepted { status: "published", events, count: receipts.len() };
+    let published = receipts.iter().all(|receipt| receipt.place.is_some());
+    let status = if published { "published" } else { "spooled" };
+    let receipt = Accepted { status, events, count: receipts.len() };
     (StatusCode::ACCEPTED, Json(receipt)).into_response()
 }

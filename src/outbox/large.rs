@@ -69,8 +69,7 @@ impl Large {
 }
 
 fn digest(message: &Message) -> &str {
-    let mut headers = message.headers.iter();
-    headers.find(|(name, _)| *name == "Forgewire-Digest").map_or(&message.id, |(_, digest)| digest)
+    message.header("Forgewire-Digest").unwrap_or(&message.id)
 }
 
 fn key(message: &Message) -> (String, String) {

@@ -490,9 +490,10 @@ async fn ten_thousand_events_of_one_delivery_are_stored_in_order_with_one_payloa
         .collect();
     let kept: usize = messages.iter().map(|it| it.body.len() + it.headers.wire_len()).sum();
     assert!(kept < 64 * MIB, "{kept}");
-    let receipts = outbox.store(&messages).await.unwrap();
+    let receipts = outbox.store(messages.clone()).await.unwrap();
     replies.abort();
-    let sequences: Vec<_> = receipts.iter().map(|receipt| receipt.sequence).collect();
+    let sequences: Vec<_> =
+        receipts.iter().map(|receipt| receipt.place.as_ref().unwrap().sequence).collect();
     assert_eq!(sequences, (1..=COUNT as u64).collect::<Vec<_>>());
     assert_eq!(metas(&contents(&nats).await).len(), 1, "one payload");
 }

@@ -23,6 +23,7 @@ mod redaction;
 mod samples;
 mod schema;
 mod send;
+mod spool;
 mod stop;
 mod stream;
 mod subject;

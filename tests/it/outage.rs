@@ -1,4 +1,4 @@
-//! NATS is not there, goes away, comes back.
+//! NATS is not there, goes away, comes back; and there is no spool.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,19 @@ use crate::support::hook::{Hook, SECRET, push, sha};
 use crate::support::http::{deliver, get};
 use crate::support::nats::NatsServer;
 
+/// What a replica does that must not keep anything on its disk.
+fn without_spool() -> String {
+    format!("{}[spool]\nenabled = false\n", sources())
+}
+
 fn hook(id: &str) -> Hook {
     Hook::new("gitea", "push", Some("push"), id, SECRET, &push("main", &sha('1'), &sha('2')))
 }
 
 #[tokio::test]
-async fn a_daemon_that_starts_before_nats_takes_deliveries_once_nats_is_there() {
+async fn a_daemon_without_spool_that_starts_before_nats_takes_deliveries_once_nats_is_there() {
     let mut nats = NatsServer::absent();
-    let daemon = Daemon::unready(&nats.url, &sources(), &[]).await;
+    let daemon = Daemon::unready(&nats.url, &without_spool(), &[]).await;
     let ready = get(daemon.admin, "/readyz").await;
     assert_eq!(
         (ready.status.as_u16(), &ready.json()["reason"]),
@@ -32,7 +37,7 @@ async fn a_daemon_that_starts_before_nats_takes_deliveries_once_nats_is_there() 
 #[tokio::test]
 async fn what_cannot_be_stored_is_answered_503_with_retry_after_in_two_seconds() {
     let mut nats = NatsServer::start();
-    let daemon = Daemon::start(&nats).await;
+    let daemon = Daemon::with(&nats, &without_spool()).await;
     nats.kill();
     let started = Instant::now();
     let refused = deliver(daemon.hooks, "/hooks/gitea", &hook("lost")).await;
@@ -55,7 +60,7 @@ async fn what_cannot_be_stored_is_answered_503_with_retry_after_in_two_seconds()
 #[tokio::test]
 async fn a_stopped_server_makes_no_acknowledgement_and_so_no_202() {
     let nats = NatsServer::start();
-    let daemon = Daemon::start(&nats).await;
+    let daemon = Daemon::with(&nats, &without_spool()).await;
     nats.freeze();
     let started = Instant::now();
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("frozen")).await.status, 503);
@@ -99,7 +104,7 @@ async fn a_message_that_the_server_never_takes_is_refused_and_holds_nobody_up() 
         ..Default::default()
     };
     let stream = context.create_stream(stream).await.unwrap();
-    let daemon = Daemon::start(&nats).await;
+    let daemon = Daemon::with(&nats, &without_spool()).await;
     let started = Instant::now();
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("large")).await.status, 503);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
@@ -116,7 +121,7 @@ async fn a_message_that_the_server_never_takes_is_refused_and_holds_nobody_up() 
 #[tokio::test]
 async fn a_server_that_no_longer_answers_is_noticed_within_fifteen_seconds() {
     let nats = NatsServer::start();
-    let daemon = Daemon::start(&nats).await;
+    let daemon = Daemon::with(&nats, &without_spool()).await;
     nats.freeze();
     let noticed = daemon.logged("Connection to NATS lost; trying to connect again for ever.");
     let limit = Duration::from_secs(15);

@@ -62,7 +62,11 @@ impl Daemon {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("forgewire.toml");
         std::fs::write(&path, config).unwrap();
+        // A test that has something to say about the spool says where it is, too.
+        let spool = format!("spool.dir={}", dir.path().join("spool").display());
+        let own = (!config.contains("[spool]")).then_some(["--set", &spool]);
         let mut child = serve(&mut command, &path, nats_url)
+            .args(own.iter().flatten())
             .args(arguments)
             .stderr(Stdio::piped())
             .stdin(Stdio::null())
@@ -89,10 +93,11 @@ impl Daemon {
         Self { hooks: address("hooks"), admin: address("admin"), child, log, _dir: dir }
     }
 
-    /// Waits until `/readyz` says so.
+    /// Waits until `/readyz` says that JetStream stores.
     pub(crate) async fn ready(&self) {
         eventually("forgewire is ready", || async {
-            (http::get(self.admin, "/readyz").await.status == 200).then_some(())
+            let ready = http::get(self.admin, "/readyz").await;
+            (ready.status == 200 && ready.json()["stores"] == "jetstream").then_some(())
         })
         .await;
     }

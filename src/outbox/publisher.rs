@@ -1,0 +1,194 @@
+//! One message on its way to the stream: what it refers to first, then itself.
+//!
+//! In comes a message, out comes JetStream's acknowledgement or why there is none. A message that turns out to be
+//! too large for server or stream is made a reference. It knows neither order nor spool.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::large::Large;
+use crate::jetstream::{Ack, JetStream, Link, Unacknowledged};
+use crate::message::{Message, Object, Room};
+
+/// Pause before a message is sent again to a server that answered but could not take it.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long it may take to store what a message refers to. With twice the acknowledgement timeout after it the answer
+/// still comes before Gitea gives up, which it does after 5 seconds.
+const OBJECTS: Duration = Duration::from_secs(2);
+
+/// How often a message is tried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Tries {
+    /// Once: who asks has a place for what is not taken.
+    One,
+    /// Until it is taken, can no longer be, or twice the acknowledgement timeout is nearly over.
+    Several,
+}
+
+/// The way of single messages to the stream.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    jetstream: Arc<JetStream>,
+    ack_timeout: Duration,
+    room: Room,
+    large: Large,
+}
+
+impl Publisher {
+    pub(super) fn new(jetstream: Arc<JetStream>, ack_timeout: Duration, room: Room) -> Self {
+        Self { jetstream, ack_timeout, room, large: Large::default() }
+    }
+
+    pub(super) fn jetstream(&self) -> &JetStream {
+        &self.jetstream
+    }
+
+    pub(super) fn room(&self) -> Room {
+        let max_bytes = self.room.max_bytes.min(self.jetstream.largest());
+        Room { max_bytes, bucket: Arc::clone(&self.room.bucket) }
+    }
+
+    /// Stores a message. What it refers to takes at most two seconds, and itself after that the acknowledgement
+    /// timeout, or nearly twice that with several tries.
+    pub(super) async fn publish(
+        &self,
+        message: &Message,
+        tries: Tries,
+    ) -> Result<Ack, Unacknowledged> {
+        match self.publish_as_it_is(message, tries).await {
+            // Server or stream take less than they did when the message was made.
+            Err(reason) if is_too_large(&reason) && message.whole.is_none() => {
+                let reference = message.clone().by_reference(&self.room.bucket);
+                self.publish_as_it_is(&reference, tries).await
+            }
+            stored => stored,
+        }
+    }
+
+    async fn publish_as_it_is(
+        &self,
+        message: &Message,
+        tries: Tries,
+    ) -> Result<Ack, Unacknowledged> {
+        let deadline = Instant::now() + OBJECTS;
+        let alone = tokio::time::timeout_at(deadline, self.large.alone(message)).await;
+        let _alone = alone.map_err(|_busy| Unacknowledged::TimedOut)?;
+        let message = self.with_objects(message, tries, deadline).await?;
+        let deadline = Instant::now() + self.ack_timeout.mul_f64(1.8);
+        let message = &*message;
+        let publish = |left| self.jetstream.publish(message, self.ack_timeout.min(left));
+        self.until(tries, deadline, publish).await
+    }
+
+    /// The message, once everything that it refers to is stored.
+    async fn with_objects<'m>(
+        &self,
+        message: &'m Message,
+        tries: Tries,
+        deadline: Instant,
+    ) -> Result<Cow<'m, Message>, Unacknowledged> {
+        if let Some(payload) = &message.payload {
+            self.keep(payload, tries, deadline).await?;
+        }
+        let Some(whole) = &message.whole else { return Ok(Cow::Borrowed(message)) };
+        if let Some(before) = self.large.published(message)
+            && let Some(whole) = &before.whole
+            && self.until(tries, deadline, |_| self.jetstream.has(whole, deadline)).await?
+        {
+            return Ok(Cow::Owned(before));
+        }
+        self.keep(whole, tries, deadline).await?;
+        self.large.remember(message);
+        Ok(Cow::Borrowed(message))
+    }
+
+    async fn keep(
+        &self,
+        object: &Object,
+        tries: Tries,
+        deadline: Instant,
+    ) -> Result<(), Unacknowledged> {
+        let keep = |left| self.jetstream.keep(object, self.ack_timeout.min(left), deadline);
+        self.until(tries, deadline, keep).await
+    }
+
+    /// Tries until it succeeds, can no longer succeed, or the deadline has come. Each attempt hears how long
+    /// that is from now.
+    async fn until<T, F: Future<Output = Result<T, Unacknowledged>>>(
+        &self,
+        tries: Tries,
+        deadline: Instant,
+        attempt: impl Fn(Duration) -> F,
+    ) -> Result<T, Unacknowledged> {
+        loop {
+            let outcome = attempt(deadline.saturating_duration_since(Instant::now())).await;
+            let Err(reason) = outcome else { return outcome };
+            if tries == Tries::One {
+                return Err(reason);
+            }
+            if is_hopeless(&reason) || !self.ready_again(&reason, deadline).await {
+                return Err(reason);
+            }
+        }
+    }
+
+    /// Waits until another attempt makes sense; false when the deadline comes first.
+    async fn ready_again(&self, reason: &Unacknowledged, deadline: Instant) -> bool {
+        match reason {
+            Unacknowledged::Away | Unacknowledged::Disconnected => {
+                let mut link = self.jetstream.link();
+                let up = link.wait_for(|link| *link != Link::Down);
+                tokio::time::timeout_at(deadline, up).await.is_ok_and(|up| up.is_ok())
+            }
+            Unacknowledged::TimedOut => Instant::now() < deadline,
+            Unacknowledged::Closed => false,
+            _ => {
+                let again = Instant::now() + PAUSE;
+                if again < deadline {
+                    tokio::time::sleep_until(again).await;
+                }
+                again < deadline
+            }
+        }
+    }
+}
+
+/// Whether the same event would be taken in a smaller message. 10054 is JetStream's "message too large".
+fn is_too_large(reason: &Unacknowledged) -> bool {
+    matches!(reason, Unacknowledged::TooLarge | Unacknowledged::Refused { code: 10_054, .. })
+}
+
+/// Whether the same message will not be taken later either.
+pub(super) fn is_hopeless(reason: &Unacknowledged) -> bool {
+    match reason {
+        Unacknowledged::Away
+        | Unacknowledged::Denied(_)
+        | Unacknowledged::Disconnected
+        | Unacknowledged::NoBucket(_)
+        | Unacknowledged::NoStream
+        | Unacknowledged::TimedOut
+        | Unacknowledged::Unreadable
+        // The client has ended, and the daemon with it: the next one may store it.
+        | Unacknowledged::Closed => false,
+        // 10054 message too large, 10060 another stream, 10097 headers too large: never. 10158: the id is
+        // in process, so it will be there.
+        Unacknowledged::Refused { code, .. } => matches!(code, 10_054 | 10_060 | 10_097),
+        Unacknowledged::Header(_) | Unacknowledged::TooLarge => true,
+    }
+}
+
+/// Whether the message may be in the stream for all that is known.
+pub(super) fn may_be_stored(reason: &Unacknowledged) -> bool {
+    matches!(
+        reason,
+        Unacknowledged::Closed
+            | Unacknowledged::Disconnected
+            | Unacknowledged::TimedOut
+            | Unacknowledged::Unreadable
+            // The same id is in process: somebody sends it, or sent it.
+            | Unacknowledged::Refused { code: 10_158, .. }
+    )
+}

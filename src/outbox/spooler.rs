@@ -1,0 +1,118 @@
+//! The decision between stream and spool, and the order that it must keep.
+//!
+//! In come the messages of a delivery. They go to the stream one after the other; what JetStream does not take, and
+//! all that comes after it in the delivery, goes to the spool, and so does whatever comes while something of the
+//! same repository is there. Out comes a [`Receipt`] each once they are stored in one place or the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::lanes::{Claim, Lanes};
+use super::publisher::{Publisher, Tries, is_hopeless, may_be_stored};
+use super::{NotStored, Receipt, Why};
+use crate::event::Time;
+use crate::facts;
+use crate::jetstream::Unacknowledged;
+use crate::message::Message;
+use crate::spool::{Put, Spool};
+
+/// Where messages go that JetStream does not take.
+#[derive(Debug)]
+pub(super) struct Spooler {
+    pub(super) spool: Arc<Spool>,
+    pub(super) lanes: Arc<Lanes>,
+    /// Whether the server is silent: it takes what is sent, and answers nothing. Whoever comes then does not wait
+    /// for it, as long as there is something spooled to try it with.
+    pub(super) silent: Arc<AtomicBool>,
+}
+
+impl Spooler {
+    /// Stores the messages of one delivery.
+    pub(super) async fn store(
+        &self,
+        publisher: &Publisher,
+        messages: Vec<Message>,
+    ) -> Result<Vec<Receipt>, NotStored> {
+        let mut receipts = Vec::with_capacity(messages.len());
+        let silent = self.silent.load(Ordering::Relaxed) && self.lanes.any();
+        if let Some(claim) = self.lanes.claim(messages.iter(), silent) {
+            self.keep(claim, messages, None, &mut receipts).await?;
+            return Ok(receipts);
+        }
+        let mut rest = messages.into_iter();
+        while let Some(message) = rest.next() {
+            let began = Time::now();
+            let heard = publisher.jetstream().heard();
+            let reason = match publisher.publish(&message, Tries::One).await {
+                Ok(ack) => {
+                    receipts.push(Receipt::published(message, ack));
+                    continue;
+                }
+                Err(reason) => reason,
+            };
+            if is_hopeless(&reason) {
+                receipts.push(self.bury(message, &reason).await?);
+                continue;
+            }
+            if reason == Unacknowledged::TimedOut && publisher.jetstream().heard() == heard {
+                self.silent.store(true, Ordering::Relaxed);
+            }
+            let sent = may_be_stored(&reason).then_some(began);
+            let remaining: Vec<_> = std::iter::once(message).chain(rest).collect();
+            let is_first = !self.lanes.any();
+            if let Some(claim) = self.lanes.claim(remaining.iter(), true) {
+                if is_first {
+                    facts::spooling(&reason);
+                }
+                self.keep(claim, remaining, sent, &mut receipts).await?;
+            }
+            break;
+        }
+        Ok(receipts)
+    }
+
+    /// Puts messages into the spool; the first of them may have been sent at a time.
+    async fn keep(
+        &self,
+        claim: Claim,
+        messages: Vec<Message>,
+        first_sent: Option<Time>,
+        receipts: &mut Vec<Receipt>,
+    ) -> Result<(), NotStored> {
+        let first = messages.first().map(|message| message.id.clone()).unwrap_or_default();
+        let mut sent = first_sent;
+        receipts.extend(messages.iter().map(Receipt::spooled));
+        let puts = messages.into_iter().map(|message| put(message, sent.take())).collect();
+        let spool = Arc::clone(&self.spool);
+        // A client that leaves takes nothing with it: what is in the spool must also be known to be there.
+        let kept = tokio::spawn(async move {
+            let kept = spool.put(puts).await;
+            if kept.is_ok() {
+                claim.spooled();
+            }
+            kept
+        });
+        let kept = kept.await.map_err(|_gone| NotStored::ending(&first))?;
+        kept.map(drop).map_err(|error| NotStored { id: first, reason: Why::Spool(error) })
+    }
+
+    /// Sets a message aside that JetStream will never take.
+    async fn bury(&self, message: Message, reason: &Unacknowledged) -> Result<Receipt, NotStored> {
+        let receipt = Receipt::spooled(&message);
+        let id = message.id.clone();
+        let dead = self.spool.put_dead(put(message, None), reason.to_string()).await;
+        dead.map_err(|error| NotStored { id: id.clone(), reason: Why::Spool(error) })?;
+        facts::message_is_dead(&id, &reason.to_string());
+        Ok(receipt)
+    }
+}
+
+fn put(message: Message, sent: Option<Time>) -> Put {
+    Put {
+        lane: message.lane().to_owned(),
+        source: message.source().to_owned(),
+        delivery: message.header("Forgewire-Delivery").unwrap_or_default().to_owned(),
+        sent_at: sent.map(Time::unix_ms),
+        message,
+    }
+}
