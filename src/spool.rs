@@ -13,6 +13,8 @@ mod room;
 mod schema;
 mod status;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod work;
 mod writer;
 

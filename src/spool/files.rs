@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rustix::io::Errno;
 
 use super::error::{Verdict, WriteError, verdict_of};
 use super::open::Place;
@@ -83,10 +84,15 @@ impl Files {
         if !self.room.takes(pages, Log::GoesOn) {
             return Err(WriteError::Full);
         }
-        match self.room.allocate(&self.place.database, pages) {
+        let allocated = self.room.allocate(&self.place.database, pages).or_else(|_no_room| {
+            // Copying the log gives back what was allocated and not needed.
+            self.rewind_log();
+            self.room.allocate(&self.place.database, pages)
+        });
+        match allocated {
             Ok(()) => Ok(()),
-            Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => Err(WriteError::DiskFull),
-            Err(rustix::io::Errno::IO) => Err(self.latch("no blocks for the database".to_owned())),
+            Err(Errno::NOSPC | Errno::DQUOT) => Err(WriteError::DiskFull),
+            Err(Errno::IO) => Err(self.latch("no blocks for the database".to_owned())),
             Err(error) => Err(WriteError::Io(error.to_string())),
         }
     }
@@ -122,11 +128,17 @@ impl Files {
     }
 
     fn checkpoint(&mut self, mode: &str) -> Result<(), WriteError> {
-        let copied = self
-            .connection
-            .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(0))
-            .and_then(|_busy| self.room.measure(&self.connection));
-        copied.map_err(|error| self.judge(&error))
+        let copied =
+            self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+                Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+            });
+        let measured = copied.and_then(|copied| {
+            if copied && self.room.log_is_used() {
+                self.room.forget_allocated();
+            }
+            self.room.measure(&self.connection)
+        });
+        measured.map_err(|error| self.judge(&error))
     }
 
     /// Gives some room back to the disk; whether there is more of it. While messages wait the log keeps its blocks,
@@ -150,7 +162,6 @@ impl Files {
         } else if !is_waiting && self.room.log_has_bytes() {
             self.checkpoint("TRUNCATE")?;
         }
-        self.room.cut(&self.place.database);
         Ok(false)
     }
 

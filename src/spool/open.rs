@@ -30,7 +30,8 @@ pub(super) struct Place {
     /// The database again. Closing any descriptor of it would drop the locks that SQLite holds on it, so that it stays
     /// open longer than every connection.
     pub(super) database: File,
-    _lock: File,
+    #[expect(dead_code, reason = "held until the end")]
+    pub(super) lock: File,
 }
 
 impl Place {
@@ -40,7 +41,7 @@ impl Place {
         let lock = lock(directory)?;
         let path = directory.join(DATABASE);
         let database = private(&path)?;
-        Ok(Self { directory: directory.to_owned(), path, database, _lock: lock })
+        Ok(Self { directory: directory.to_owned(), path, database, lock })
     }
 
     /// The connection that writes, to tables of this version.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use super::open::{PAGE, Place};
 
@@ -24,7 +25,7 @@ const MOST_RESERVED: u64 = 4 * 1024 * 1024;
 /// Pages that a commit touches whatever it does: the roots of tables and indexes, the free list, the sequence.
 const TOUCHED: u64 = 32;
 /// The database gets its blocks in steps of so many bytes.
-const STEP: u64 = 1024 * 1024;
+const STEP: u64 = 256 * 1024;
 
 /// What the files take.
 #[derive(Debug)]
@@ -172,26 +173,24 @@ impl Room {
         if needed <= from {
             return Ok(());
         }
-        let most =
-            self.max_bytes.saturating_sub(self.log_bytes + self.shared_bytes + self.reserved());
-        let to = (needed.next_multiple_of(STEP)).min(most.max(needed));
-        match rustix::fs::fallocate(database, FallocateFlags::KEEP_SIZE, from, to - from) {
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+        let kept = self.log_bytes + self.shared_bytes + self.reserved();
+        let most = self.max_bytes.saturating_sub(kept).max(needed);
+        let to = needed.next_multiple_of(STEP).min(most);
+        let allocate =
+            |to| rustix::fs::fallocate(database, FallocateFlags::KEEP_SIZE, from, to - from);
+        match allocate(to).map(|()| to).or_else(|_no_step| allocate(needed).map(|()| needed)) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => {
+            Ok(to) => {
                 self.allocated = to;
                 Ok(())
             }
         }
     }
 
-    /// Gives back the blocks behind the end of the database.
-    pub(super) fn cut(&mut self, database: &File) {
-        // All of the log is in the database, so that its length is what it is. What cannot be cut stays allocated.
-        let length = length(&self.files[0]);
-        if self.frames == 0 && self.allocated > length && database.set_len(length).is_ok() {
-            self.allocated = 0;
-        }
+    /// All of the log is in the database, which has no blocks behind its end then.
+    pub(super) fn forget_allocated(&mut self) {
+        self.allocated = 0;
     }
 
     /// Whether the disk has so many pages twice, for the log and the database.

@@ -65,8 +65,8 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Op
     let version = version(connection, path)?;
     let failed = |error: rusqlite::Error| OpenError::of_sqlite(path, &error);
     if version == 0 {
-        // Takes effect only while there is no table.
-        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(failed)?;
+        // In a file that has been begun this takes effect only when it is written anew.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM").map_err(failed)?;
     } else {
         check(connection, path)?;
     }

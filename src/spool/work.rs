@@ -56,8 +56,8 @@ impl Work {
                 let bytes: u64 = statement.query_row([row.get()], |row| row.get(0))?;
                 Ok(bytes / 4000 + 2 * TOUCHED_BY_CHANGE)
             }
-            Self::SetFact(_, value) => Ok(value.len() as u64 / 4000 + 2),
-            Self::Bury(..) | Self::Drop(_) | Self::DropRetained(_) => Ok(0),
+            // Facts are few and small, and have to be kept also by a full spool.
+            Self::Bury(..) | Self::Drop(_) | Self::DropRetained(_) | Self::SetFact(..) => Ok(0),
         }
     }
 
@@ -129,7 +129,7 @@ pub(super) enum Command {
     Change(Vec<Change>),
     /// Commit what was said before, close the database, then tell.
     Close(oneshot::Sender<()>),
-    /// Panic, to see what becomes of the others.
+    /// Panic, so that it can be seen what becomes of the others.
     #[cfg(test)]
     Panic,
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
+use super::entry::RowId;
 use super::error::WriteError;
 use super::files::Files;
 use super::status::Shared;
@@ -51,6 +52,9 @@ impl Drop for Watch {
         }
     }
 }
+
+/// What each job answers, and how much there is then.
+type Transacted = Result<(Vec<Vec<RowId>>, Counts), WriteError>;
 
 /// The thread.
 pub(super) struct Writer {
@@ -166,14 +170,19 @@ impl Writer {
 
     /// Commits a batch of what was asked for.
     fn commit(&mut self) {
-        let jobs = self.batch();
+        let (jobs, pages) = self.batch();
         let most = self.files.room.removed_at_once() as usize;
         let changes: Vec<Change> = self.changes.drain(..most.min(self.changes.len())).collect();
         self.due = (!self.changes.is_empty()).then(Instant::now);
         if jobs.is_empty() && changes.is_empty() {
             return self.told();
         }
-        match self.transact(&jobs, &changes) {
+        let done = match self.transact(&jobs, &changes) {
+            // Within the blocks that the log has it may fit.
+            Err(WriteError::DiskFull) => self.transact_anew(&jobs, &changes, pages),
+            done => done,
+        };
+        match done {
             Ok((answers, counts)) => {
                 self.counts = counts;
                 self.no_room = None;
@@ -185,8 +194,7 @@ impl Writer {
             }
             Err(error) => {
                 if error == WriteError::DiskFull {
-                    self.lack(jobs.iter().map(|job| job.work.bytes() / 4000 + 8).sum());
-                    self.files.rewind_log();
+                    self.lack(pages);
                 }
                 self.put_back(changes);
                 self.told();
@@ -211,8 +219,8 @@ impl Writer {
         self.due = (!self.changes.is_empty()).then(|| Instant::now() + AGAIN);
     }
 
-    /// The jobs of the next commit, for which there is room. Those for which there is none are told so.
-    fn batch(&mut self) -> Vec<Job> {
+    /// The jobs of the next commit, for which there is room, with the pages that they add. Those for which there is none are told so.
+    fn batch(&mut self) -> (Vec<Job>, u64) {
         let (mut batch, mut rows, mut bytes, mut pages) = (Vec::new(), 0, 0, 0);
         while let Some(job) = self.jobs.pop_front() {
             rows += job.work.rows();
@@ -222,8 +230,8 @@ impl Writer {
                 break;
             }
             match self.make_room(&job, pages) {
-                Ok(more) => {
-                    pages += more;
+                Ok(adds) => {
+                    pages += adds;
                     batch.push(job);
                 }
                 Err(error) => {
@@ -233,15 +241,15 @@ impl Writer {
                 }
             }
         }
-        batch
+        (batch, pages)
     }
 
-    /// Makes room for a job beside those that take `pages`; how many it takes.
+    /// Makes room for a job beside those that add `pages`; how many it adds.
     fn make_room(&mut self, job: &Job, pages: u64) -> Result<u64, WriteError> {
         let adds = job.work.adds(&self.files.connection);
         let adds = adds.map_err(|error| self.files.judge(&error))?;
         if adds == 0 {
-            return Ok(job.work.touches(self.files.room.removed_at_once()));
+            return Ok(0);
         }
         let result = self.files.make_room(pages + adds);
         match result {
@@ -258,11 +266,15 @@ impl Writer {
         self.no_room = Some(pages.max(1));
     }
 
-    fn transact(
-        &mut self,
-        jobs: &[Job],
-        changes: &[Change],
-    ) -> Result<(Vec<Vec<super::RowId>>, Counts), WriteError> {
+    fn transact_anew(&mut self, jobs: &[Job], changes: &[Change], pages: u64) -> Transacted {
+        self.files.rewind_log();
+        if pages > 0 {
+            self.files.make_room(pages)?;
+        }
+        self.transact(jobs, changes)
+    }
+
+    fn transact(&mut self, jobs: &[Job], changes: &[Change]) -> Transacted {
         let rows = self.files.room.removed_at_once();
         let touched = jobs.iter().map(|job| job.work.touches(rows)).sum::<u64>();
         self.files.make_removal_room(touched + Change::touches(changes.len()))?;
@@ -309,7 +321,7 @@ impl Writer {
     }
 
     /// Commits what is left, and closes the database.
-    fn finish(&mut self) {
+    fn finish(mut self) {
         while !self.jobs.is_empty() || !self.changes.is_empty() {
             let left = self.changes.len();
             self.commit();
