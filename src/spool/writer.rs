@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_millis(500);
 /// Between two steps of giving room back.
 const STEP: Duration = Duration::from_millis(2);
 /// Longer than anything.
-const LONG: Duration = Duration::from_hours(1);
+const LONG: Duration = Duration::from_secs(3600);
 
 /// Unix milliseconds.
 pub(super) fn now() -> i64 {
