@@ -258,7 +258,10 @@ impl Writer {
             Err(WriteError::DiskFull) => self.lack(adds),
             Err(_) => {}
         }
-        self.told();
+        if result.is_err() {
+            // Whoever is refused sees the reason in the status.
+            self.told();
+        }
         result.map(|()| adds)
     }
 
