@@ -4,6 +4,7 @@
 //! belongs to it: if one ends early, the daemon ends, and says so.
 
 mod keeper;
+mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::listen::Limits;
 use crate::listen::server::{Outcome, ServeError, Server};
 use crate::listen::socket::{self, BindError};
 use crate::message::Room;
-use crate::outbox::{self, Outbox};
+use crate::outbox::{self, Outbox, Spooling};
 use crate::spool::{OpenError, ReadError, Spool};
 use keeper::Keeper;
 
@@ -68,6 +69,8 @@ pub struct Daemon {
     admin: Server,
     tasks: JoinSet<&'static str>,
     spool: Option<Arc<Spool>>,
+    /// How many tasks publish what is in the spool.
+    publishing: usize,
 }
 
 impl Daemon {
@@ -97,26 +100,32 @@ impl Daemon {
             max_bytes: config.stream.max_inline_bytes,
             bucket: config.stream.bucket().into(),
         };
+        let outbox = Outbox::new(Arc::clone(&jetstream), config.publish.ack_timeout, room);
+        let (outbox, works) = match &spool {
+            Some(spool) => outbox.with_spool(Arc::clone(spool), spooling(&config)).await?,
+            None => (outbox, Vec::new()),
+        };
+        let publishing = works.len();
+        for work in works {
+            tasks.spawn(work);
+        }
+        if let Some(spool) = &spool {
+            tasks.spawn(watch::run(Arc::clone(spool), config.spool.alarm_age));
+        }
         let keeper = Keeper {
-            jetstream: Arc::clone(&jetstream),
+            jetstream,
             config: Arc::clone(&config),
             health: Arc::clone(&health),
+            retainer: outbox.retainer(),
             allow_shrink,
         };
         tasks.spawn(keeper.run());
-        let mut outbox = Outbox::new(jetstream, config.publish.ack_timeout, room);
-        if let Some(spool) = &spool {
-            let work;
-            (outbox, work) =
-                outbox.with_spool(Arc::clone(spool), config.stream.duplicate_window).await?;
-            tasks.spawn(work);
-        }
         let app =
             Arc::new(App { outbox, health: Arc::clone(&health), work: TaskTracker::new(), config });
         let limits = limits(&app.config.http);
         let hooks = Server::spawn(hooks, ingress::Hooks(Arc::clone(&app)), limits);
         let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
-        Ok(Self { app, hooks, admin, tasks, spool })
+        Ok(Self { app, hooks, admin, tasks, spool, publishing })
     }
 
     /// Address of the webhook listener, with the real port.
@@ -189,16 +198,16 @@ impl Daemon {
                 warn!("Deliveries whose senders had left were not finished.");
             }
             self.app.outbox.stop();
+            let mut left = self.publishing;
             let published = async {
-                while let Some(ended) = self.tasks.join_next().await {
-                    if matches!(ended, Ok(outbox::WORK)) {
-                        break;
-                    }
+                while left > 0
+                    && let Some(ended) = self.tasks.join_next().await
+                {
+                    left -= usize::from(ended.is_ok_and(|name| outbox::WORKS.contains(&name)));
                 }
             };
             // What is on its way is answered or not within the acknowledgement timeout.
-            if self.spool.is_some() && tokio::time::timeout(stop_timeout, published).await.is_err()
-            {
+            if tokio::time::timeout(stop_timeout, published).await.is_err() {
                 warn!(
                     "What was being published from the spool is published again after the start."
                 );
@@ -222,6 +231,10 @@ fn name_of(ended: Option<&Result<&'static str, tokio::task::JoinError>>) -> &'st
         // A panic has been logged where it happened.
         Some(Err(_)) | None => "NATS",
     }
+}
+
+fn spooling(config: &Config) -> Spooling {
+    Spooling { duplicate_window: config.stream.duplicate_window, retain: config.spool.retain }
 }
 
 async fn open_spool(config: &Config) -> Result<Option<Arc<Spool>>, StartError> {

@@ -3,6 +3,8 @@
 //! Levels: ERROR is data lost or a person needed, WARN is odd and carried on, INFO is start, stop and
 //! reconnection, DEBUG is once per delivery. No line holds a secret, a signature, a body or an address.
 
+use std::time::Duration;
+
 use tracing::{debug, error, info, trace, warn};
 
 use crate::delivery::NotAuthenticated;
@@ -10,6 +12,7 @@ use crate::event::Event;
 use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
 use crate::jetstream::{Unacknowledged, Unfit};
 use crate::outbox::{NotStored, Receipt};
+use crate::spool::WriteError;
 
 /// A request was answered with a problem before it was authenticated, or because of its scope or size.
 pub fn delivery_refused(source: &str, code: &'static str, why: Option<NotAuthenticated>) {
@@ -66,9 +69,77 @@ pub fn spool_is_empty() {
     info!("The spool is empty: everything that was in it is published or set aside.");
 }
 
+/// The spool has no room any more, or has some again.
+pub fn spool_room(room: bool, disk_bytes: u64, max_bytes: u64, disk_full: bool) {
+    if room {
+        info!(disk_bytes, max_bytes, "The spool has room again.");
+    } else if disk_full {
+        error!(
+            disk_bytes,
+            "The disk of the spool is full: what JetStream does not take is answered 503. Make room there."
+        );
+    } else {
+        error!(
+            disk_bytes,
+            max_bytes,
+            "The spool is full: what JetStream does not take is answered 503. Bring NATS back, or raise spool.max_bytes."
+        );
+    }
+}
+
+/// The disk of the spool failed; it takes nothing until a restart.
+pub fn spool_is_broken(reason: &str) {
+    error!(
+        reason,
+        "The spool is broken and takes nothing any more: what JetStream does not take is answered 503. Check its disk, then restart."
+    );
+}
+
+/// What is in the spool waits for long. Nothing of it is ever deleted by itself.
+pub fn spool_is_old(waiting: u64, alarm_age: Duration) {
+    error!(
+        waiting,
+        alarm_age_s = alarm_age.as_secs(),
+        "Events in the spool have waited for longer than spool.alarm_age: JetStream does not take them. See `forgewire spool status`."
+    );
+}
+
 /// The spool cannot be read: what is in it waits.
 pub fn spool_cannot_be_read(error: &dyn std::fmt::Display) {
     error!(%error, "The spool cannot be read.");
+}
+
+/// An acknowledged message could not be kept in case the server forgets it.
+pub fn not_retained(id: &str, error: &WriteError) {
+    error!(id, %error, "An acknowledged event is not retained: only JetStream has it.");
+}
+
+/// The stream is another one than before, though it has the same name.
+pub fn stream_was_recreated(created: &str) {
+    warn!(created, "The stream was deleted and made anew; what it held is not published again.");
+}
+
+/// The same stream has forgotten what it acknowledged.
+pub fn stream_went_back(last: u64) {
+    error!(
+        last,
+        "The stream went back to this sequence: the server forgot what it had acknowledged. What is retained is published again."
+    );
+}
+
+/// What is known of the stream would be known after a restart, too.
+pub fn stream_is_known(highest: u64) {
+    debug!(highest, "What is known of the stream is written down.");
+}
+
+/// What was acknowledged long enough ago is not retained any more.
+pub fn retained_events_are_gone(count: u64) {
+    debug!(count, "Old retained events are gone.");
+}
+
+/// What was retained has been published again.
+pub fn published_again(count: u64) {
+    warn!(count, "Events that the server had forgotten are published again.");
 }
 
 /// JetStream will never take this message; it is set aside, with the reason.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use async_nats::{ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, ServerAddr, Subject};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
 use crate::config::Nats;
@@ -66,6 +66,8 @@ pub struct JetStream {
     store: objects::Store,
     /// Largest message that server and stream take, headers included, as far as that is known.
     largest: AtomicUsize,
+    /// Somebody should look whether the stream is there.
+    missing: Notify,
 }
 
 /// A limit of the server or stream that is smaller than what a message may have by the configuration.
@@ -127,7 +129,8 @@ impl JetStream {
         };
         let store = objects::Store::default();
         let largest = AtomicUsize::new(usize::MAX);
-        Ok((Self { client, acks, queue, link, places: places(), store, largest }, work))
+        let (places, missing) = (places(), Notify::new());
+        Ok((Self { client, acks, queue, link, places, store, largest, missing }, work))
     }
 
     /// Publishes one message and waits for its acknowledgement, at most `patience`.
@@ -153,7 +156,16 @@ impl JetStream {
             body: message.body.clone(),
         });
         let answer = tokio::time::timeout(patience, waiting.answer()).await;
-        answer.unwrap_or(Err(Unacknowledged::TimedOut))
+        let answer = answer.unwrap_or(Err(Unacknowledged::TimedOut));
+        if matches!(answer, Err(Unacknowledged::NoStream)) {
+            self.missing.notify_one();
+        }
+        answer
+    }
+
+    /// Completes when something was published that no stream took.
+    pub async fn stream_is_missing(&self) {
+        self.missing.notified().await;
     }
 
     /// Compares how large messages may be by the configuration with what server and stream take. From now on

@@ -9,6 +9,7 @@ mod drain;
 mod lanes;
 mod large;
 mod publisher;
+mod retain;
 mod spooler;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::spool::{ReadError, Spool, WriteError};
 use drain::Drain;
 use lanes::Lanes;
 use publisher::{Publisher, Tries};
+pub use retain::Retainer;
 use spooler::Spooler;
 
 /// Where a message is.
@@ -68,11 +70,20 @@ pub struct Outbox {
     stop: CancellationToken,
 }
 
-/// What the work on the spool says when it ends.
-pub const WORK: &str = "spool";
+/// What the tasks that publish what is in the spool are called.
+pub const WORKS: [&str; 2] = ["the spool", "retained events"];
 
-/// What publishes the spool.
+/// What publishes the spool, or a part of it.
 pub type Work = std::pin::Pin<Box<dyn Future<Output = &'static str> + Send>>;
+
+/// How a spool is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Spooling {
+    /// How long JetStream recognises repeats.
+    pub duplicate_window: Duration,
+    /// How long what is acknowledged is kept; zero: not at all.
+    pub retain: Duration,
+}
 
 impl Outbox {
     /// Publishes through `jetstream`, waiting `ack_timeout` for each acknowledgement. Messages are made for `room`.
@@ -83,7 +94,7 @@ impl Outbox {
     }
 
     /// Puts what JetStream does not take into `spool`, and publishes what is there: that is the work that is given
-    /// back, which ends at [`Outbox::stop`]. JetStream recognises repeats for `duplicate_window`.
+    /// back, which ends at [`Outbox::stop`].
     ///
     /// # Errors
     ///
@@ -91,23 +102,43 @@ impl Outbox {
     pub async fn with_spool(
         mut self,
         spool: Arc<Spool>,
-        duplicate_window: Duration,
-    ) -> Result<(Self, Work), ReadError> {
+        how: Spooling,
+    ) -> Result<(Self, Vec<Work>), ReadError> {
         let lanes = Arc::new(Lanes::default());
         for lane in spool.lanes().await? {
             lanes.spooled(&lane.key, usize::try_from(lane.count).unwrap_or(usize::MAX));
         }
         let silent = Arc::new(AtomicBool::new(false));
+        let retainer = if how.retain.is_zero() {
+            None
+        } else {
+            let jetstream = Arc::clone(self.publisher.shared());
+            Some(Arc::new(Retainer::new(Arc::clone(&spool), jetstream, how.retain).await?))
+        };
         let drain = Drain {
             publisher: Arc::clone(&self.publisher),
             spool: Arc::clone(&spool),
             lanes: Arc::clone(&lanes),
             silent: Arc::clone(&silent),
-            duplicate_window,
+            retainer: retainer.clone(),
+            duplicate_window: how.duplicate_window,
             stop: self.stop.clone(),
         };
-        self.spooler = Some(Spooler { spool, lanes, silent });
-        Ok((self, Box::pin(drain.run())))
+        let mut work: Vec<Work> = vec![Box::pin(drain.run())];
+        if let Some(retainer) = &retainer {
+            let publisher = Arc::clone(&self.publisher);
+            let retaining = Arc::clone(retainer);
+            let stop = self.stop.clone();
+            work.push(Box::pin(retaining.run(publisher, how.duplicate_window, stop)));
+        }
+        self.spooler = Some(Spooler { spool, lanes, silent, retainer });
+        Ok((self, work))
+    }
+
+    /// What keeps acknowledged messages, if anything does.
+    #[must_use]
+    pub fn retainer(&self) -> Option<Arc<Retainer>> {
+        self.spooler.as_ref().and_then(|spooler| spooler.retainer.clone())
     }
 
     /// How large a message may be at the moment, and where goes what does not fit.

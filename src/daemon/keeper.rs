@@ -10,8 +10,9 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::facts;
 use crate::health::Health;
-use crate::jetstream::stream::{self, Report, StreamError};
+use crate::jetstream::stream::{self, Report, Seen, StreamError};
 use crate::jetstream::{JetStream, Link, Unfit, bucket};
+use crate::outbox::Retainer;
 
 /// How often the stream is looked at while all is well.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -23,6 +24,7 @@ pub(super) struct Keeper {
     pub(super) jetstream: Arc<JetStream>,
     pub(super) config: Arc<Config>,
     pub(super) health: Arc<Health>,
+    pub(super) retainer: Option<Arc<Retainer>>,
     pub(super) allow_shrink: bool,
 }
 
@@ -44,8 +46,14 @@ impl Keeper {
             };
             let usable = self.look(up, &mut said).await;
             let pause = if usable { LOOK_AGAIN } else { LOOK_SOON };
+            let missed = async {
+                // A cluster that elects its leader is asked no more often.
+                tokio::time::sleep(LOOK_SOON).await;
+                self.jetstream.stream_is_missing().await;
+            };
             let change = async {
                 tokio::select! {
+                    () = missed => {}
                     // There is another connection, or none.
                     _ = link.wait_for(|now| *now != up) => {}
                     // With one that is not ours to make there is no hurry.
@@ -60,12 +68,17 @@ impl Keeper {
     async fn look(&self, up: Link, said: &mut Said) -> bool {
         let (client, config) = (self.jetstream.client(), &*self.config);
         let name = config.stream.name.as_str();
+        let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
         let seen = stream::ensure(client, config, self.allow_shrink).await;
         said.news(name, &seen, |said| &mut said.stream);
         let Ok(report) = seen else {
             self.health.stream_is_usable(up, false);
             return false;
         };
+        if let Some(retainer) = &self.retainer {
+            let Seen { created, last_sequence } = &report.seen;
+            retainer.seen(created, *last_sequence, highest);
+        }
         let unfit = self.jetstream.fit(config.stream.max_inline_bytes, report.max_msg_size);
         if said.unfit != unfit {
             unfit.iter().for_each(facts::messages_do_not_fit);
@@ -91,7 +104,8 @@ impl Said {
         of: impl FnOnce(&mut Self) -> &mut Option<Result<Report, String>>,
     ) {
         let outcome = match seen {
-            Ok(report) => Ok(report.clone()),
+            // How far it got is no news.
+            Ok(report) => Ok(Report { seen: Seen::default(), ..report.clone() }),
             Err(error) => Err(error.to_string()),
         };
         let last = of(self);

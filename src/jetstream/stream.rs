@@ -89,6 +89,25 @@ pub struct Report {
     pub max_age: Duration,
     /// Largest message that it takes, headers included; `None`: any.
     pub max_msg_size: Option<usize>,
+    /// What changes from look to look.
+    pub seen: Seen,
+}
+
+/// Which stream it is, and how far it got.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Seen {
+    /// When it was made, in the server's words.
+    pub created: String,
+    /// Its last sequence.
+    pub last_sequence: u64,
+}
+
+impl Seen {
+    fn of(info: &Value) -> Self {
+        let created = info.get("created").and_then(Value::as_str).unwrap_or_default();
+        let last = info.pointer("/state/last_seq").and_then(Value::as_u64);
+        Self { created: created.to_owned(), last_sequence: last.unwrap_or_default() }
+    }
 }
 
 /// Sees to it that the stream is there and takes our subjects.
@@ -105,8 +124,9 @@ pub async fn ensure(
     let found = match api(client, "INFO", &wanted.name, &json!({})).await {
         Ok(info) => info,
         Err(StreamError::Refused { code: NOT_FOUND, .. }) if wanted.manage => {
-            api(client, "CREATE", &wanted.name, &Value::Object(fresh(wanted))).await?;
-            return Ok(Report { created: true, max_age: wanted.max_age, ..Report::default() });
+            let made = api(client, "CREATE", &wanted.name, &Value::Object(fresh(wanted))).await?;
+            let (max_age, seen) = (wanted.max_age, Seen::of(&made));
+            return Ok(Report { created: true, max_age, seen, ..Report::default() });
         }
         Err(StreamError::Refused { code: NOT_FOUND, .. }) => {
             return Err(StreamError::Missing(wanted.name.clone()));
@@ -127,6 +147,7 @@ pub async fn ensure(
         drift,
         max_age,
         max_msg_size: max_msg_size.filter(|size| *size > 0),
+        seen: Seen::of(&found),
     })
 }
 

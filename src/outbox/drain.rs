@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lanes::Lanes;
 use super::publisher::{Publisher, Tries, is_hopeless, may_be_stored};
+use super::retain::{Retainer, in_time};
 use crate::event::Time;
 use crate::facts;
 use crate::jetstream::{Link, Unacknowledged};
@@ -37,6 +38,7 @@ pub(super) struct Drain {
     pub(super) spool: Arc<Spool>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) silent: Arc<AtomicBool>,
+    pub(super) retainer: Option<Arc<Retainer>>,
     /// How long JetStream recognises a repeat.
     pub(super) duplicate_window: Duration,
     /// Ends it, once what is on its way has been answered.
@@ -69,7 +71,7 @@ impl Drain {
         loop {
             let stopping = self.stop.is_cancelled();
             if stopping && running.is_empty() {
-                return super::WORK;
+                return super::WORKS[0];
             }
             let up = *link.borrow_and_update() != Link::Down;
             let paused = pace.until.filter(|until| *until > Instant::now());
@@ -87,7 +89,7 @@ impl Drain {
                 changed = link.changed() => match changed {
                     // There is a connection again, or none: nothing that was seen before holds.
                     Ok(()) => pace.until = None,
-                    Err(_ended) => return super::WORK,
+                    Err(_ended) => return super::WORKS[0],
                 },
                 () = self.stop.cancelled(), if !stopping => {}
             }
@@ -138,7 +140,7 @@ impl Drain {
                 Err(unreadable) => unreadable.row,
             };
             match self.settle(row, stored).await {
-                Ok(published) => done.extend(published.then_some(row)),
+                Ok(sequence) => done.extend(sequence.map(|sequence| (row, sequence))),
                 Err(reason) => {
                     turn = Turn::Stuck(reason);
                     break;
@@ -147,21 +149,24 @@ impl Drain {
             self.lanes.left(&lane, row);
         }
         // Where it cannot be told, they are published again under the same ids.
-        let _ = self.spool.done(&done);
+        let _ = match &self.retainer {
+            Some(_) => self.spool.done_retained(&done),
+            None => self.spool.done(&done.iter().map(|(row, _)| *row).collect::<Vec<_>>()),
+        };
         (lane, turn)
     }
 
-    /// Publishes a message, or sets it aside if nobody ever will; whether it is published.
+    /// Publishes a message, or sets it aside if nobody ever will; its sequence if it is published.
     async fn settle(
         &self,
         row: RowId,
         stored: Result<Stored, Unreadable>,
-    ) -> Result<bool, Unacknowledged> {
+    ) -> Result<Option<u64>, Unacknowledged> {
         let (id, reason) = match stored {
             Ok(stored) => {
                 let id = stored.message.id.clone();
                 match self.publish(stored).await {
-                    Ok(()) => return Ok(true),
+                    Ok(sequence) => return Ok(Some(sequence)),
                     Err(reason) if is_hopeless(&reason) => (id, reason.to_string()),
                     Err(reason) => {
                         if may_be_stored(&reason) {
@@ -176,18 +181,18 @@ impl Drain {
         facts::message_is_dead(&id, &reason);
         // Where that cannot be written down now, it is found to be hopeless again.
         let _ = self.spool.bury(row, reason).await;
-        Ok(false)
+        Ok(None)
     }
 
-    async fn publish(&self, stored: Stored) -> Result<(), Unacknowledged> {
-        let late = stored.entry.sent_at.is_some_and(|sent| {
-            let age = Time::now().unix_ms().saturating_sub(sent);
-            u128::try_from(age).is_ok_and(|age| age >= self.duplicate_window.as_millis())
-        });
-        let message = if late { stored.message.resent() } else { stored.message };
-        self.publisher.publish(&message, Tries::One).await?;
+    async fn publish(&self, stored: Stored) -> Result<u64, Unacknowledged> {
+        let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
+        let message = in_time(stored, self.duplicate_window);
+        let ack = self.publisher.publish(&message, Tries::One).await?;
         self.silent.store(false, Ordering::Relaxed);
-        Ok(())
+        if let Some(retainer) = &self.retainer {
+            retainer.acknowledged(highest, &ack);
+        }
+        Ok(ack.sequence)
     }
 }
 

@@ -46,6 +46,10 @@ impl Publisher {
         &self.jetstream
     }
 
+    pub(super) fn shared(&self) -> &Arc<JetStream> {
+        &self.jetstream
+    }
+
     pub(super) fn room(&self) -> Room {
         let max_bytes = self.room.max_bytes.min(self.jetstream.largest());
         Room { max_bytes, bucket: Arc::clone(&self.room.bucket) }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::lanes::{Claim, Lanes};
 use super::publisher::{Publisher, Tries, is_hopeless, may_be_stored};
+use super::retain::Retainer;
 use super::{NotStored, Receipt, Why};
 use crate::event::Time;
 use crate::facts;
@@ -24,6 +25,8 @@ pub(super) struct Spooler {
     /// Whether the server is silent: it takes what is sent, and answers nothing. Whoever comes then does not wait
     /// for it, as long as there is something spooled to try it with.
     pub(super) silent: Arc<AtomicBool>,
+    /// What keeps acknowledged messages, if anything does.
+    pub(super) retainer: Option<Arc<Retainer>>,
 }
 
 impl Spooler {
@@ -43,8 +46,13 @@ impl Spooler {
         while let Some(message) = rest.next() {
             let began = Time::now();
             let heard = publisher.jetstream().heard();
+            let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
             let reason = match publisher.publish(&message, Tries::One).await {
                 Ok(ack) => {
+                    if let Some(retainer) = &self.retainer {
+                        retainer.acknowledged(highest, &ack);
+                        retainer.keep(&message, &ack).await;
+                    }
                     receipts.push(Receipt::published(message, ack));
                     continue;
                 }
@@ -107,7 +115,8 @@ impl Spooler {
     }
 }
 
-fn put(message: Message, sent: Option<Time>) -> Put {
+/// A message as the spool keeps it.
+pub(super) fn put(message: Message, sent: Option<Time>) -> Put {
     Put {
         lane: message.lane().to_owned(),
         source: message.source().to_owned(),

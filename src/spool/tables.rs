@@ -176,7 +176,7 @@ impl Tables<'_> {
         Ok(true)
     }
 
-    /// Makes a published message a retained one.
+    /// Makes a published message a retained one; one that is retained and was published again begins anew.
     pub(super) fn retain(&mut self, row: RowId, sequence: u64) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE message SET state = 'retained', sequence = ?2, acknowledged_at = ?3
@@ -186,7 +186,12 @@ impl Tables<'_> {
         if let Some(bytes) = bytes.optional()? {
             self.counts.less(State::Waiting, bytes);
             self.counts.more(State::Retained, bytes);
+            return Ok(());
         }
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE message SET sequence = ?2, acknowledged_at = ?3 WHERE id = ?1 AND state = 'retained'",
+        )?;
+        statement.execute(params![row.get(), sequence, self.now])?;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod readers;
 mod readme;
 mod recorded;
 mod redaction;
+mod retain;
 mod samples;
 mod schema;
 mod send;

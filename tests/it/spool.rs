@@ -195,3 +195,121 @@ async fn a_repository_that_may_not_be_published_queues_and_others_do_not() {
     let messages = stored_are(&nats, 6).await;
     assert_eq!(ids(&messages)[3..], ["gitea:d-0", "gitea:d-1", "gitea:d-2"]);
 }
+
+#[tokio::test]
+async fn what_is_sent_again_when_jetstream_may_not_know_it_any_more_says_so() {
+    let mut nats = NatsServer::start();
+    let config = format!("{}[stream]\nduplicate_window = \"100ms\"\n", sources());
+    let daemon = Daemon::with(&nats, &config).await;
+    nats.freeze();
+    assert_eq!(accepted(&daemon, &hook("unknown")).await, "spooled");
+    assert_eq!(accepted(&daemon, &hook("never-sent")).await, "spooled");
+    // The copy that was sent is lost with it.
+    nats.kill();
+    nats.restart();
+    let messages = stored_are(&nats, 2).await;
+    let resent = |n: usize| messages[n].headers.get("Forgewire-Resent").map(String::as_str);
+    assert_eq!(ids(&messages), ["gitea:unknown", "gitea:never-sent"]);
+    assert_eq!((resent(0), resent(1)), (Some("1"), None));
+}
+
+#[tokio::test]
+async fn a_full_spool_refuses_says_so_once_and_goes_on_when_there_is_room() {
+    let mut nats = NatsServer::absent();
+    let dir = tempfile::tempdir().unwrap();
+    let spool = format!("[spool]\ndir = \"{}\"\nmax_bytes = 8_388_608\n", dir.path().display());
+    let daemon = Daemon::unready(&nats.url, &format!("{}{spool}", sources()), &[]).await;
+    let branch = "b".repeat(60_000);
+    let payload = push(&branch, &sha('1'), &sha('2'));
+    let mut taken = 0;
+    let refused = loop {
+        let id = format!("full-{taken}");
+        let hook = Hook::new("gitea", "push", Some("push"), &id, SECRET, &payload);
+        let answer = deliver(daemon.hooks, "/hooks/gitea", &hook).await;
+        if answer.status != 202 {
+            break answer;
+        }
+        taken += 1;
+    };
+    assert!(taken > 10, "{taken}");
+    assert_eq!((refused.status.as_u16(), &*refused.code()), (503, "not_stored"));
+    assert!(refused.headers.contains_key("retry-after"));
+    let on_disk: u64 = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(on_disk <= 8_388_608, "{on_disk}");
+    let full = "The spool is full: what JetStream does not take is answered 503. Bring NATS back, or raise spool.max_bytes.";
+    daemon.logged(full).await;
+    let ready = get(daemon.admin, "/readyz").await;
+    assert_eq!((ready.status.as_u16(), &ready.json()["reason"]), (503, &"spool_full".into()));
+    nats.restart();
+    daemon.ready().await;
+    assert_eq!(stored_are(&nats, taken).await.len(), taken);
+    daemon.logged("The spool has room again.").await;
+    assert_eq!(daemon.log().iter().filter(|line| line.contains(full)).count(), 1);
+    assert_eq!(accepted(&daemon, &hook("after")).await, "published");
+}
+
+#[tokio::test]
+async fn a_second_daemon_on_the_same_spool_does_not_start() {
+    let nats = NatsServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("{}[spool]\ndir = \"{}\"\n", sources(), dir.path().display());
+    let daemon = Daemon::with(&nats, &config).await;
+    let path = dir.path().join("second.toml");
+    std::fs::write(&path, &config).unwrap();
+    let second = tokio::process::Command::new(env!("CARGO_BIN_EXE_forgewire"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--config"])
+        .arg(&path)
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(69), "{said}");
+    let pid = daemon.child.id().unwrap();
+    assert!(said.contains(&format!("is in use by process {pid}")), "{said}");
+}
+
+#[tokio::test]
+async fn a_stop_while_nats_is_away_loses_nothing_that_is_spooled() {
+    let mut nats = NatsServer::absent();
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("{}[spool]\ndir = \"{}\"\n", sources(), dir.path().display());
+    let mut daemon = Daemon::unready(&nats.url, &config, &[]).await;
+    for n in 0..5 {
+        assert_eq!(accepted(&daemon, &hook(&format!("s-{n}"))).await, "spooled");
+    }
+    daemon.signal(rustix::process::Signal::TERM);
+    assert_eq!(daemon.exit_code().await, Some(0));
+    nats.restart();
+    let _daemon = Daemon::with(&nats, &config).await;
+    let expected: Vec<_> = (0..5).map(|n| format!("gitea:s-{n}")).collect();
+    assert_eq!(ids(&stored_are(&nats, 5).await), expected);
+}
+
+#[tokio::test]
+async fn later_events_of_a_delivery_follow_the_first_into_the_spool() {
+    let mut nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    nats.kill();
+    let payload = forgewire::samples::Sender::ALL
+        .iter()
+        .find(|sender| sender.kind == "bitbucket-cloud")
+        .and_then(|sender| {
+            let sample = sender.samples.iter().find(|sample| sample.name == "push-several")?;
+            sender.payload(sample).ok()
+        })
+        .unwrap();
+    let hook =
+        Hook::new("bitbucket-cloud", "repo:push", None, "several", SECRET, payload.as_bytes());
+    let answer = deliver(daemon.hooks, "/hooks/bitbucket-cloud", &hook).await;
+    assert_eq!(answer.status, 202, "{:?}", answer.body);
+    let count = usize::try_from(answer.json()["count"].as_u64().unwrap()).unwrap();
+    assert!(count > 1 && answer.json()["status"] == "spooled");
+    nats.restart();
+    let messages = stored_are(&nats, count).await;
+    let listed: Vec<_> =
+        answer.json()["events"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
+    assert_eq!(ids(&messages), listed);
+}
