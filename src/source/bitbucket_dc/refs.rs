@@ -78,6 +78,9 @@ fn one<'a>(
         let push = Push {
             head_commit: head.filter(|commit| !listed(commit)),
             commits_complete: matches!(did, Did::Delete) || is_complete(change, sent),
+            // Bitbucket names no files; with a deletion there are none to name.
+            files_known: matches!(did, Did::Delete),
+            total_commits: matches!(did, Did::Delete).then_some(0),
             before,
             after,
             commits,
