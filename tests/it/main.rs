@@ -26,6 +26,7 @@ mod schema;
 mod send;
 mod spool;
 mod stop;
+mod story;
 mod stream;
 mod subject;
 mod support;

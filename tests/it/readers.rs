@@ -1,9 +1,9 @@
 //! Three readers that users of the library would write, run over every delivery that there is: a CI trigger, a
 //! chat notifier and an audit log. They see the public event types and no payload; the tests here see both.
 
-mod audit;
-mod chat;
-mod ci;
+pub(crate) mod audit;
+pub(crate) mod chat;
+pub(crate) mod ci;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

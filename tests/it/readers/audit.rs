@@ -2,52 +2,52 @@
 //! of who did what to what, and how it is known.
 
 use forgewire::event::{
-    Changes, Comment, Data, Event, Issue, IssueEvent, PackageEvent, PullRequest, PullRequestEvent,
-    ReleaseEvent, RepositoryAction, RepositoryEvent, ReviewEvent, StatusEvent, Verdict,
-    WorkflowJobEvent, WorkflowRunEvent,
+    Changes, Comment, Data, Event, Issue, IssueEvent, PackageEvent, PullRequest, PullRequestAction,
+    PullRequestEvent, ReleaseEvent, RepositoryAction, RepositoryEvent, ReviewEvent, StatusEvent,
+    Verdict, WorkflowJobEvent, WorkflowRunEvent,
 };
 use serde::Serialize;
 
 /// A line of the log.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub(super) struct Record {
-    pub(super) id: String,
-    pub(super) source: String,
-    pub(super) forge: String,
+pub(crate) struct Record {
+    pub(crate) id: String,
+    pub(crate) source: String,
+    pub(crate) forge: String,
     /// RFC 3339: when the forge says it happened, else when it was received.
-    pub(super) time: String,
-    pub(super) received: String,
-    pub(super) actor_id: Option<String>,
-    pub(super) actor: Option<String>,
-    pub(super) repository_id: Option<String>,
-    pub(super) repository: Option<String>,
-    pub(super) reference: Option<String>,
-    pub(super) event: String,
-    pub(super) action: String,
-    pub(super) object: Object,
+    pub(crate) time: String,
+    pub(crate) received: String,
+    pub(crate) actor_id: Option<String>,
+    pub(crate) actor: Option<String>,
+    pub(crate) repository_id: Option<String>,
+    pub(crate) repository: Option<String>,
+    pub(crate) reference: Option<String>,
+    pub(crate) event: String,
+    pub(crate) action: String,
+    pub(crate) object: Object,
     /// What it was, where that is said.
-    pub(super) before: Option<String>,
+    pub(crate) before: Option<String>,
     /// What it is now, where that is said.
-    pub(super) after: Option<String>,
-    pub(super) delivery: String,
-    pub(super) digest: String,
-    pub(super) authenticated: bool,
-    pub(super) secret: Option<String>,
+    pub(crate) after: Option<String>,
+    pub(crate) delivery: String,
+    pub(crate) digest: String,
+    pub(crate) authenticated: bool,
+    pub(crate) secret: Option<String>,
 }
 
 /// What it happened to.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub(super) struct Object {
+pub(crate) struct Object {
     /// As people name it: `#17`, `v1.4.0`, a hash.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The forge's id of it.
-    pub(super) id: Option<String>,
+    pub(crate) id: Option<String>,
     /// Of what belongs to it: a comment's id, a status' context.
-    pub(super) part: Option<String>,
+    pub(crate) part: Option<String>,
 }
 
 /// The record of the body of a message; none for what is no event.
-pub(super) fn record(body: &[u8]) -> Option<Record> {
+pub(crate) fn record(body: &[u8]) -> Option<Record> {
     let event = Event::from_json(body).ok()?;
     let (object, before, after) = subject(&event);
     let (actor, repository) = (event.actor.as_ref(), event.repository.as_ref());
@@ -93,7 +93,7 @@ fn subject(event: &Event<'_>) -> Subject {
         Data::Ref(_, notice) => {
             (of_ref(), owned(notice.before.as_ref()), owned(notice.after.as_ref()))
         }
-        Data::PullRequest(_, data) => pull_request(data),
+        Data::PullRequest(action, data) => pull_request(action, data),
         Data::Review(_, data) => review(data),
         Data::PullRequestComment(_, data) => {
             commented(pull(&data.pull_request), &data.comment, data.changes.as_ref())
@@ -148,7 +148,7 @@ fn numbered(issue: &Issue<'_>) -> Object {
     Object { name, id: owned(issue.id.as_ref()), part: None }
 }
 
-fn pull_request(data: &PullRequestEvent<'_>) -> Subject {
+fn pull_request(action: &PullRequestAction, data: &PullRequestEvent<'_>) -> Subject {
     let request = &data.pull_request;
     let now = [
         ("title", request.title.as_deref()),
@@ -164,14 +164,13 @@ fn pull_request(data: &PullRequestEvent<'_>) -> Subject {
     let people = people.filter_map(|person| person.login.as_deref());
     let labels = request.labels.iter().map(|label| &*label.name);
     let rest = joined(people.chain(labels));
+    // What is opened or pushed to is about commits, whoever is to look at them.
+    let pushed = matches!(action, PullRequestAction::Opened | PullRequestAction::Synchronized);
+    let pushed = head.clone().filter(|_| pushed);
     (
         pull(request),
         data.before.as_ref().map(ToString::to_string).or(was),
-        is.or(merged)
-            .or(closing)
-            .or(data.after.as_ref().map(ToString::to_string))
-            .or(rest)
-            .or(head),
+        is.or(merged).or(closing).or(pushed).or(rest).or(head),
     )
 }
 

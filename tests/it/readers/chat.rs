@@ -18,7 +18,7 @@ const LONGEST: usize = 80;
 const SHORT: usize = 7;
 
 /// The line for the body of a message; none for what is no event.
-pub(super) fn line(body: &[u8]) -> Option<String> {
+pub(crate) fn line(body: &[u8]) -> Option<String> {
     let event = Event::from_json(body).ok()?;
     let (what, page) = said(&event);
     // What is deleted has no page any more; of what it belonged to there is one.

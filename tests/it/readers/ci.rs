@@ -14,7 +14,7 @@ use forgewire::event::{
 
 /// What an event asks for.
 #[derive(Debug, PartialEq)]
-pub(super) enum Decision {
+pub(crate) enum Decision {
     /// Build this.
     Run(Box<Job>),
     /// End whatever runs in groups that begin with this text.
@@ -25,25 +25,25 @@ pub(super) enum Decision {
 
 /// Something to build.
 #[derive(Debug, PartialEq)]
-pub(super) struct Job {
+pub(crate) struct Job {
     /// What it builds, for example `gitea/42/refs/heads/main`.
-    pub(super) group: String,
+    pub(crate) group: String,
     /// What to clone.
-    pub(super) clone_url: String,
+    pub(crate) clone_url: String,
     /// The full ref to fetch.
-    pub(super) fetch: String,
+    pub(crate) fetch: String,
     /// The commit to check out; without one whatever the ref leads to.
-    pub(super) commit: Option<String>,
+    pub(crate) commit: Option<String>,
     /// Whether it may see secrets.
-    pub(super) trusted: bool,
+    pub(crate) trusted: bool,
     /// Whether it can be left out where this commit was built before.
-    pub(super) only_if_new: bool,
+    pub(crate) only_if_new: bool,
     /// The changed files, where a filter by path may rely on them.
-    pub(super) changed: Option<BTreeSet<String>>,
+    pub(crate) changed: Option<BTreeSet<String>>,
 }
 
 /// Decides from the body of a message.
-pub(super) fn decide(body: &[u8]) -> Decision {
+pub(crate) fn decide(body: &[u8]) -> Decision {
     let Ok(event) = Event::from_json(body) else {
         return Decision::Nothing("not an event that this program can read");
     };
