@@ -13,6 +13,7 @@ mod limits;
 mod listen;
 mod listen_support;
 mod logs;
+mod many;
 mod outage;
 mod process;
 mod properties;
