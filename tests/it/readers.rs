@@ -132,6 +132,16 @@ fn readers_are_written_against_the_event_types_alone() {
 }
 
 #[test]
+fn nothing_that_a_forge_sends_is_new_to_the_readers() {
+    for seen in all() {
+        let (line, decision) = (seen.line(), ci::decide(&seen.body));
+        assert!(!line.contains("something new"), "{}: {line}", seen.name);
+        let newer = Decision::Nothing("an event that is newer than this program");
+        assert_ne!(decision, newer, "{}", seen.name);
+    }
+}
+
+#[test]
 fn every_push_gives_a_job_for_the_commit_after_it_in_a_repository_that_can_be_cloned() {
     let mut jobs = 0;
     for seen in all() {

@@ -2,8 +2,9 @@
 //! of who did what to what, and how it is known.
 
 use forgewire::event::{
-    Changes, Comment, Data, Event, Issue, IssueEvent, PackageEvent, PullRequest, PullRequestAction,
-    PullRequestEvent, ReleaseEvent, RepositoryAction, RepositoryEvent, ReviewEvent, StatusEvent,
+    Changes, Comment, Data, Event, Issue, IssueEvent, MirrorEvent, PackageEvent, PipelineSpanEvent,
+    ProjectEvent, PullRequest, PullRequestAction, PullRequestEvent, RefChange, ReleaseEvent,
+    RepositoryAction, RepositoryEvent, ReviewEvent, SecretEvent, SecretLocation, StatusEvent,
     Verdict, WorkflowJobEvent, WorkflowRunEvent,
 };
 use serde::Serialize;
@@ -116,6 +117,10 @@ fn subject(event: &Event<'_>) -> Subject {
         Data::Status(_, data) => status(data),
         Data::WorkflowRun(_, data) => workflow_run(data),
         Data::WorkflowJob(_, data) => workflow_job(data),
+        Data::PipelineSpan(_, data) => pipeline(data),
+        Data::Project(_, data) => project(data),
+        Data::Mirror(_, data) => mirror(data),
+        Data::Secret(_, data) => secret(data),
         Data::Ping(_, ping) => {
             let what = Object { name: owned(ping.reference.as_ref()), ..Object::default() };
             (what, None, owned(ping.commit.as_ref()))
@@ -311,4 +316,67 @@ fn workflow_job(data: &WorkflowJobEvent<'_>) -> Subject {
         part: owned(job.run_id.as_ref()),
     };
     (object, None, job.commit.as_ref().map(|commit| commit.sha.to_string()))
+}
+
+fn project(data: &ProjectEvent<'_>) -> Subject {
+    let project = &data.project;
+    let object =
+        Object { name: owned(project.key.as_ref()), id: owned(project.id.as_ref()), part: None };
+    let Some(changes) = &data.changes else { return (object, None, owned(project.name.as_ref())) };
+    let fields = [
+        ("key", &changes.key, &project.key),
+        ("name", &changes.name, &project.name),
+        ("description", &changes.description, &project.description),
+    ];
+    let told = fields.into_iter().filter_map(|(field, change, now)| {
+        let was = change.as_ref()?.from.as_deref().unwrap_or("-");
+        Some((format!("{field}: {was}"), format!("{field}: {}", now.as_deref().unwrap_or("-"))))
+    });
+    let (before, after): (Vec<_>, Vec<_>) = told.unzip();
+    (object, Some(before.join("\n")), Some(after.join("\n")))
+}
+
+/// What the mirror had of each ref, and has now.
+fn mirror(data: &MirrorEvent<'_>) -> Subject {
+    let mirror = &data.mirror;
+    let object =
+        Object { name: owned(mirror.name.as_ref()), id: owned(mirror.id.as_ref()), part: None };
+    let side = |of: fn(&RefChange<'_>) -> Option<String>| {
+        let line = |change| Some(format!("{}: {}", change_name(change), of(change)?));
+        let lines: Vec<_> = data.changes.iter().filter_map(line).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    };
+    (
+        object,
+        side(|change| owned(change.before.as_ref())),
+        side(|change| owned(change.after.as_ref())),
+    )
+}
+
+fn change_name<'e>(change: &'e RefChange<'_>) -> &'e str {
+    &change.reference.name
+}
+
+/// The places, a line each.
+fn secret(data: &SecretEvent<'_>) -> Subject {
+    let place = |place: &SecretLocation<'_>| {
+        let line = place.line.map(|line| line.to_string());
+        let commit = place.commit.as_ref().map(|commit| commit.sha.to_string());
+        let parts = [owned(place.path.as_ref()), line, commit, owned(place.rule.as_ref())];
+        parts.map(|part| part.unwrap_or_else(|| "-".to_owned())).join(" ")
+    };
+    let places: Vec<_> = data.locations.iter().map(place).collect();
+    let rules = joined(data.locations.iter().filter_map(|place| place.rule.as_deref()));
+    (Object { part: rules, ..Object::default() }, None, Some(places.join("\n")))
+}
+
+fn pipeline(data: &PipelineSpanEvent<'_>) -> Subject {
+    let run = data.spans.iter().find_map(|span| span.run.as_ref());
+    let object = Object {
+        name: run.and_then(|run| run.build_number).map(|number| format!("pipeline {number}")),
+        id: run.and_then(|run| owned(run.pipeline_id.as_ref())),
+        part: joined(data.spans.iter().filter_map(|span| span.span_id.as_deref())),
+    };
+    let conclusion = run.and_then(|run| run.conclusion.as_ref());
+    (object, None, conclusion.map(|ended| format!("{ended:?}").to_lowercase()))
 }

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 
 use forgewire::event::{
     Actor, Change, Changes, Comment, CommitCommentAction, CommitCommentEvent, Conclusion, Data,
-    Event, Issue, IssueAction, IssueCommentAction, IssueEvent, Label, Milestone, PackageAction,
-    PackageEvent, PullRequest, PullRequestAction, PullRequestCommentAction, PullRequestEvent, Push,
-    PushAction, RefAction, RefKind, ReleaseAction, ReleaseEvent, RepositoryAction, RepositoryEvent,
-    ReviewAction, ReviewEvent, StatusAction, StatusEvent, Tag, TagAction, Verdict, WikiAction,
+    Event, Issue, IssueAction, IssueCommentAction, IssueEvent, Label, Milestone, MirrorEvent,
+    PackageAction, PackageEvent, PipelineSpanEvent, ProjectAction, ProjectEvent, PullRequest,
+    PullRequestAction, PullRequestCommentAction, PullRequestEvent, Push, PushAction, RefAction,
+    RefKind, RefName, ReleaseAction, ReleaseEvent, RepositoryAction, RepositoryEvent, ReviewAction,
+    ReviewEvent, SecretEvent, StatusAction, StatusEvent, Tag, TagAction, Verdict, WikiAction,
     WikiEvent, WorkflowJobAction, WorkflowJobEvent, WorkflowRunAction, WorkflowRunEvent,
 };
 
@@ -126,6 +127,10 @@ fn said<'e>(event: &'e Event<'_>) -> (String, Option<&'e str>) {
         Data::Status(action, data) => status(action, data),
         Data::WorkflowRun(action, data) => workflow_run(action, data),
         Data::WorkflowJob(action, data) => workflow_job(action, data),
+        Data::PipelineSpan(_, data) => pipeline(data),
+        Data::Project(action, data) => project(action, data),
+        Data::Mirror(_, data) => (mirror(data), None),
+        Data::Secret(_, data) => (secret(data), None),
         Data::Ping(..) => ("tested the webhook".to_owned(), None),
         Data::Unrecognized(action, data) => {
             let (name, why) = (visible(action.as_str()), visible(data.reason.as_str()));
@@ -140,7 +145,10 @@ fn said<'e>(event: &'e Event<'_>) -> (String, Option<&'e str>) {
 
 /// The ref with its kind, for example `branch main`.
 fn reference(event: &Event<'_>) -> String {
-    let Some(reference) = &event.reference else { return "a ref".to_owned() };
+    event.reference.as_ref().map_or_else(|| "a ref".to_owned(), kind_and_name)
+}
+
+fn kind_and_name(reference: &RefName<'_>) -> String {
     let name = text(&reference.name);
     match &reference.kind {
         RefKind::Branch => format!("branch {name}"),
@@ -520,6 +528,80 @@ fn workflow_job<'e>(
     let on = runner.map(|name| format!(" on {name}")).unwrap_or_default();
     let of = job.branch.as_deref().map(|name| format!(" for {}", text(name))).unwrap_or_default();
     (format!("started {name}{of}, which {is}{on}"), job.url.as_deref())
+}
+
+fn project<'e>(action: &ProjectAction, data: &'e ProjectEvent<'_>) -> (String, Option<&'e str>) {
+    let project = &data.project;
+    let did = match action {
+        ProjectAction::Created => "made",
+        ProjectAction::Updated => "changed",
+        ProjectAction::Deleted => "deleted",
+        ProjectAction::Other(other) => &visible(other),
+    };
+    let key = project.key.as_deref().map(|key| format!("project {}", text(key)));
+    let what = named(&key.unwrap_or_else(|| "a project".to_owned()), project.name.as_deref());
+    let was = data.changes.as_ref().map(|changes| {
+        let from = |name: &str, change: Option<&Change<'_>>| {
+            let from = change?.from.as_deref().map(text).filter(|from| !from.is_empty());
+            Some(from.map_or_else(
+                || format!("the {name} was empty"),
+                |from| format!("the {name} was “{from}”"),
+            ))
+        };
+        [
+            from("key", changes.key.as_ref()),
+            from("name", changes.name.as_ref()),
+            changes.description.as_ref().map(|_long| "the description is another".to_owned()),
+        ]
+    });
+    let was: Vec<_> = was.into_iter().flatten().flatten().collect();
+    let was = if was.is_empty() { String::new() } else { format!(": {}", was.join(", ")) };
+    (format!("{did} {what}{was}"), project.url.as_deref())
+}
+
+fn mirror(data: &MirrorEvent<'_>) -> String {
+    let what = named("a mirror", data.mirror.name.as_deref());
+    match data.changes.as_slice() {
+        [] if data.changes_complete => format!("found {what} up to date"),
+        [one] if data.changes_complete => {
+            format!("brought {what} up to date with {}", kind_and_name(&one.reference))
+        }
+        many if data.changes_complete => {
+            format!("brought {what} up to date with {} refs", many.len())
+        }
+        _ => format!("brought {what} up to date with many refs"),
+    }
+}
+
+/// Where the secrets are, which are to be made worthless.
+fn secret(data: &SecretEvent<'_>) -> String {
+    let places = data.locations.iter().map(|place| {
+        let mut line = place.path.as_deref().map_or_else(|| "a file".to_owned(), text);
+        if let Some(number) = place.line {
+            line = format!("line {number} of {line}");
+        }
+        if let Some(commit) = &place.commit {
+            line = format!("{line} at {}", short(&commit.sha));
+        }
+        match place.rule.as_deref().map(text) {
+            Some(rule) => format!("{line}, “{rule}”"),
+            None => line,
+        }
+    });
+    format!("is told of what looks like a secret in {}", list(places.collect()))
+}
+
+fn pipeline<'e>(data: &'e PipelineSpanEvent<'_>) -> (String, Option<&'e str>) {
+    let run = data.spans.iter().find_map(|span| span.run.as_ref());
+    let number = run.and_then(|run| run.build_number).map(|number| format!("pipeline #{number}"));
+    let of = run.and_then(|run| run.reference.as_ref());
+    let of = of.map(|reference| format!(" for {}", kind_and_name(reference))).unwrap_or_default();
+    let mut parts: Vec<_> = data.spans.iter().filter_map(|span| span.name.as_deref()).collect();
+    parts.dedup();
+    let parts = list(parts.into_iter().map(text).collect());
+    let what = number.unwrap_or_else(|| "a pipeline".to_owned());
+    let is = ended(run.and_then(|run| run.conclusion.as_ref()));
+    (format!("ran {what}{of}, of which {parts} {is}"), run.and_then(|run| run.url.as_deref()))
 }
 
 fn short(sha: &str) -> String {

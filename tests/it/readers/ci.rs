@@ -70,7 +70,11 @@ pub(crate) fn decide(body: &[u8]) -> Decision {
         | Data::Wiki(..)
         | Data::Package(..)
         | Data::Status(..)
-        | Data::WorkflowJob(..) => Err("not about code"),
+        | Data::WorkflowJob(..)
+        | Data::PipelineSpan(..)
+        | Data::Project(..)
+        | Data::Secret(..) => Err("not about code"),
+        Data::Mirror(..) => Err("a mirror has what was pushed before"),
         Data::Ping(..) => Err("a test of the webhook"),
         Data::Unrecognized(..) => Err("forgewire does not know what it says"),
         _ => Err("an event that is newer than this program"),
