@@ -97,9 +97,15 @@ fn default_toml_is_what_the_code_defaults_to() {
 fn example_toml_is_a_sound_deployment() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/example.toml");
     let place = Place::new(fs::read(example).unwrap());
-    for name in
-        ["gitea", "gitea-2026-11", "gitea-contractor", "gitea-research", "forgejo", "bitbucket"]
-    {
+    for name in [
+        "gitea",
+        "gitea-2026-11",
+        "gitea-contractor",
+        "gitea-research",
+        "forgejo",
+        "bitbucket",
+        "bitbucket-dc",
+    ] {
         place.write(&format!("secrets/{name}"), format!("{name}-0123456789abcdef\n"));
     }
     place.write("secrets/forgejo-authorization", "Bearer abc\n");
@@ -118,6 +124,12 @@ fn example_toml_is_a_sound_deployment() {
     let forgejo = &config.sources[&SourceName::new("forgejo").unwrap()];
     assert_eq!(forgejo.dedup, Dedup::Digest);
     assert_eq!(forgejo.authorization.as_ref().unwrap().expose(), b"Bearer abc");
+    let kinds: std::collections::BTreeSet<_> =
+        config.sources.values().map(|s| s.kind.name()).collect();
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        ["bitbucket-cloud", "bitbucket-dc", "forgejo", "gitea"]
+    );
 }
 
 #[test]

@@ -304,7 +304,7 @@ async fn check_and_serve_take_the_example_configuration() {
     };
     let checked = configured("forgewire check").output().await.unwrap();
     assert!(checked.status.success(), "{checked:?}");
-    assert!(String::from_utf8_lossy(&checked.stdout).contains("sound: 4 sources"), "{checked:?}");
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("sound: 5 sources"), "{checked:?}");
 
     // One server without TLS stands in for the cluster; it has one copy and little room.
     let mut child = configured("forgewire serve")
