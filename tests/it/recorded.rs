@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use forgewire::source::Kind;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,8 +34,22 @@ pub(crate) struct Signature {
 
 /// The recordings of these forges with their bodies, if the folder is there.
 pub(crate) fn recordings(forges: &[&str]) -> Option<Vec<(Recorded, Vec<u8>)>> {
-    let folder = std::env::var_os("FORGEWIRE_PAYLOADS")
-        .map_or_else(|| "../shared/payloads".into(), PathBuf::from);
+    let ours = index()?.into_iter().filter(|recorded| forges.contains(&&*recorded.forge));
+    let read = |recorded: Recorded| {
+        let body = std::fs::read(folder().join(&recorded.file)).expect("the body");
+        (recorded, body)
+    };
+    Some(ours.map(read).collect())
+}
+
+fn folder() -> PathBuf {
+    std::env::var_os("FORGEWIRE_PAYLOADS")
+        .map_or_else(|| "../shared/payloads".into(), PathBuf::from)
+}
+
+/// All recordings without their bodies.
+fn index() -> Option<Vec<Recorded>> {
+    let folder = folder();
     let Ok(index) = std::fs::read(folder.join("index.json")) else {
         #[expect(clippy::print_stdout, reason = "what is not run must be said")]
         {
@@ -45,13 +60,7 @@ pub(crate) fn recordings(forges: &[&str]) -> Option<Vec<(Recorded, Vec<u8>)>> {
         }
         return None;
     };
-    let all: Vec<Recorded> = serde_json::from_slice(&index).expect("an index");
-    let ours = all.into_iter().filter(|recorded| forges.contains(&&*recorded.forge));
-    let read = |recorded: Recorded| {
-        let body = std::fs::read(folder.join(&recorded.file)).expect("the body");
-        (recorded, body)
-    };
-    Some(ours.map(read).collect())
+    Some(serde_json::from_slice(&index).expect("an index"))
 }
 
 /// What a recording must become.
@@ -208,6 +217,45 @@ fn of_change(change: &Value) -> String {
         other => panic!("{other}"),
     };
     format!("{event}.{action}")
+}
+
+/// Nobody recorded a Forgejo; what it sends is what Gitea sends, under its own headers.
+#[tokio::test]
+async fn every_recorded_delivery_of_gitea_is_the_same_event_from_a_forgejo() {
+    let Some(recordings) = recordings(&["gitea"]) else { return };
+    let nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    let mut connection = Connection::open(daemon.hooks).await.unwrap();
+    for (number, (recorded, body)) in recordings.iter().enumerate() {
+        for kind in ["gitea", "forgejo"] {
+            let (exact, id) = (recorded.event_type.as_deref(), format!("r-{number}"));
+            let hook = Hook::new(kind, &recorded.event, exact, &id, SECRET, body);
+            let answer = connection.deliver(&format!("/hooks/{kind}"), &hook).await.unwrap();
+            assert_eq!(answer.status, 202, "{}: {:?}", recorded.file, answer.body);
+        }
+    }
+    let stored = stored(&nats).await;
+    assert_eq!(stored.len(), 2 * recordings.len(), "one event each");
+    for ((recorded, _), both) in recordings.iter().zip(stored.chunks(2)) {
+        assert_eq!(both[0].subject.replacen(".gitea.", ".forgejo.", 1), both[1].subject);
+        for member in ["event", "action", "actor", "repository", "ref", "data", "raw"] {
+            assert_eq!(both[0].body[member], both[1].body[member], "{}: {member}", recorded.file);
+        }
+    }
+}
+
+#[test]
+fn no_recording_is_of_a_kind_that_no_test_takes() {
+    let taken = ["bitbucket-cloud", "bitbucket-dc", "gitea", "gogs"];
+    let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    assert!(taken.iter().all(|kind| kinds.contains(kind)));
+    let Some(all) = index() else { return };
+    let of = |kind: &str| all.iter().filter(|recorded| recorded.forge == kind).count();
+    for kind in taken {
+        assert!(of(kind) >= 30, "{kind}: {}", of(kind));
+    }
+    let counted: usize = taken.into_iter().map(of).sum();
+    assert_eq!(counted, all.len(), "a kind of recording is left out");
 }
 
 #[tokio::test]
