@@ -11,8 +11,9 @@ use serde_json::Value;
 use crate::event::schema;
 use crate::json::{Pointer, Step};
 
-/// What also stands in the subject or in a header; of a pull request, a release or a run the ref.
-const ELSEWHERE: [&str; 20] = [
+/// What also stands in the subject or in a header; of a pull request, a release or a run the ref, of a package or
+/// project the owner.
+const ELSEWHERE: [&str; 26] = [
     "/id",
     "/source",
     "/forge",
@@ -30,9 +31,15 @@ const ELSEWHERE: [&str; 20] = [
     "/ref/name",
     "/data/ref",
     "/data/pull_request/base/ref",
+    "/data/pull_request/base/repository/id",
+    "/data/pull_request/base/repository/owner",
+    "/data/pull_request/base/repository/name",
+    "/data/pull_request/base/repository/full_name",
     "/data/release/tag",
     "/data/run/branch",
     "/data/job/branch",
+    "/data/package/owner/login",
+    "/data/project/key",
 ];
 
 /// What is not there to be redacted by pointers into the body.
