@@ -11,6 +11,10 @@ pub(crate) const MIN_RATE_RATIO: f64 = 0.75;
 pub(crate) const MAX_PEAK_KIB: u64 = 40 * 1024;
 /// Highest resident memory while bodies of 20 MiB come from 8 connections, in KiB.
 const MAX_HUGE_PEAK_KIB: u64 = 600 * 1024;
+/// Highest resident memory while pushes change 10,000 refs each, in KiB.
+const MAX_REFS_PEAK_KIB: u64 = 160 * 1024;
+/// Half of what the least patient kind of Bitbucket waits for an answer, in seconds.
+const MAX_REFS_SECONDS: f64 = 5.0;
 
 /// What one load run against one server measured.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -107,12 +111,14 @@ pub(crate) struct Verdict {
 }
 
 /// Judges the main scenario's ratio, and the highest resident memory: up to the end of the main scenario, which
-/// runs first, of the whole run, and under bodies of 20 MiB.
+/// runs first, of the whole run, and under bodies of 20 MiB. Of pushes that change 10,000 refs, peak and median
+/// answer time in microseconds.
 pub(crate) fn verdicts(
     rate_ratio: Option<f64>,
     storm_peak_kib: Option<u64>,
     peak_kib: u64,
     huge_peak_kib: Option<u64>,
+    refs: Option<(u64, f64)>,
 ) -> Vec<Verdict> {
     let rate = rate_ratio.map(|ratio| Verdict {
         what: "requests/s as part of the yardstick's",
@@ -125,7 +131,17 @@ pub(crate) fn verdicts(
     let whole = memory("highest resident memory of the whole run", peak_kib, MAX_PEAK_KIB);
     let huge =
         huge_peak_kib.map(|peak| memory("the same with bodies of 20 MiB", peak, MAX_HUGE_PEAK_KIB));
-    rate.into_iter().chain(storm).chain([whole]).chain(huge).collect()
+    let refs = refs.into_iter().flat_map(|(peak, median_us)| {
+        let seconds = median_us / 1e6;
+        let time = Verdict {
+            what: "answer to a push of 10,000 refs",
+            wanted: format!("within {MAX_REFS_SECONDS:.0} s"),
+            found: format!("{seconds:.2} s"),
+            met: seconds < MAX_REFS_SECONDS,
+        };
+        [time, memory("highest resident memory under such pushes", peak, MAX_REFS_PEAK_KIB)]
+    });
+    rate.into_iter().chain(storm).chain([whole]).chain(huge).chain(refs).collect()
 }
 
 fn memory(what: &'static str, peak_kib: u64, most: u64) -> Verdict {

@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) connections: usize,
     pub(crate) bytes: usize,
     pub(crate) repositories: usize,
+    /// How many refs each push changes; more than one are pushed as Bitbucket Data Center does it.
+    pub(crate) refs: usize,
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
 }
@@ -69,7 +71,7 @@ pub(crate) fn run(json: &str) -> Result<String> {
 async fn drive(plan: &Plan) -> Result<Round> {
     let host = plan.address.to_string();
     let target = Target { host: &host, path: &plan.path, secret: &plan.secret };
-    let requests = Requests::prepare(&target, plan.repositories, plan.bytes)?;
+    let requests = Requests::prepare(&target, plan.repositories, plan.bytes, plan.refs)?;
     let from = Instant::now() + plan.warm_up;
     let to = from + plan.measured;
     let shared =

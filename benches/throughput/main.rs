@@ -18,6 +18,7 @@ mod machine;
 mod options;
 mod payload;
 mod process;
+mod refs;
 mod report;
 mod request;
 mod run;

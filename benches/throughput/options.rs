@@ -8,6 +8,11 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use serde::{Serialize, Serializer};
 
+use crate::refs;
+
+/// Refs of a push in the scenario `refs`.
+const MANY_REFS: usize = 10_000;
+
 /// Measures forgewire beside a frozen yardstick, in one run on one machine.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "throughput")]
@@ -24,7 +29,7 @@ pub(crate) struct Options {
     /// Measured seconds of a round of `storm`; the other scenarios take half of it
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(crate) seconds: u32,
-    /// Rounds of `storm` per server; the other scenarios take at most three, `huge` one
+    /// Rounds of `storm` per server; the other scenarios take at most three, `huge` and `refs` one
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
     /// Scenarios to run, in this order [default: all]
@@ -73,9 +78,16 @@ pub(crate) enum Scenario {
     Many,
     /// 8 connections, bodies of 20 MiB: forgewire alone, in a process of its own
     Huge,
+    /// 1 connection, pushes that change 10,000 refs each: forgewire alone, in a process of its own
+    Refs,
 }
 
 impl Scenario {
+    /// Whether it is about the memory of forgewire alone.
+    pub(crate) const fn is_alone(self) -> bool {
+        matches!(self, Self::Huge | Self::Refs)
+    }
+
     /// As it is written after `--scenario`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -85,6 +97,7 @@ impl Scenario {
             Self::Large => "large",
             Self::Many => "many",
             Self::Huge => "huge",
+            Self::Refs => "refs",
         }
     }
 }
@@ -96,6 +109,8 @@ pub(crate) struct Workload {
     pub(crate) connections: usize,
     pub(crate) body_bytes: usize,
     pub(crate) repositories: usize,
+    /// How many refs each push changes, and so how many events it makes.
+    pub(crate) refs: usize,
     pub(crate) rounds: u32,
     #[serde(rename = "warm_up_seconds", serialize_with = "seconds")]
     pub(crate) warm_up: Duration,
@@ -121,6 +136,7 @@ impl Options {
             connections: usize::from(self.connections),
             body_bytes: self.bytes as usize,
             repositories: self.repositories as usize,
+            refs: 1,
             rounds: self.rounds,
             warm_up: Duration::from_secs(1),
             measured: Duration::from_secs(self.seconds.into()),
@@ -142,6 +158,14 @@ impl Options {
                 connections: 8,
                 body_bytes: 20 * 1024 * 1024,
                 repositories: 8,
+                rounds: 1,
+                ..short
+            },
+            Scenario::Refs => Workload {
+                connections: 1,
+                body_bytes: refs::push(0, MANY_REFS).len(),
+                repositories: 1,
+                refs: MANY_REFS,
                 rounds: 1,
                 ..short
             },

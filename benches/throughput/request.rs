@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::payload;
+use crate::{payload, refs};
 
 /// Stands where the delivery id goes; no header and no payload contains it.
 const DELIVERY: char = '\u{1}';
@@ -40,20 +40,33 @@ struct Prepared {
 }
 
 impl Requests {
-    /// Writes and signs one push of `bytes` bytes for each of `repositories` repositories.
+    /// Writes and signs one push of `bytes` bytes for each of `repositories` repositories. One that changes
+    /// more than one of the `refs` comes from Bitbucket Data Center, and its size is given by their number.
     ///
     /// # Errors
     ///
     /// When no push fits into `bytes`, when all of them exceed 1 GiB, when there is no
     /// randomness.
-    pub(crate) fn prepare(target: &Target<'_>, repositories: usize, bytes: usize) -> Result<Self> {
+    pub(crate) fn prepare(
+        target: &Target<'_>,
+        repositories: usize,
+        bytes: usize,
+        refs: usize,
+    ) -> Result<Self> {
         if repositories == 0 || repositories.saturating_mul(bytes) > MAX_PREPARED {
             bail!("{repositories} repositories of {bytes} bytes: the bodies must fit into 1 GiB");
         }
         let prepared = (0..repositories)
             .map(|repository| {
-                let body = payload::push(repository, bytes)?;
-                let head = head(target, &body)?;
+                let (body, named) = if refs > 1 {
+                    (refs::push(repository, refs), of_bitbucket_dc as fn(&str) -> String)
+                } else {
+                    (payload::push(repository, bytes)?, of_gitea as fn(&str) -> String)
+                };
+                if body.len() != bytes {
+                    bail!("a push of {refs} refs has {} bytes, not {bytes}", body.len());
+                }
+                let head = head(target, &body, named)?;
                 Ok(Prepared { head, body })
             })
             .collect::<Result<_>>()?;
@@ -79,7 +92,7 @@ impl Requests {
     }
 }
 
-fn head(target: &Target<'_>, body: &str) -> Result<Vec<String>> {
+fn head(target: &Target<'_>, body: &str, named: fn(&str) -> String) -> Result<Vec<String>> {
     let Target { host, path, secret } = target;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
     mac.update(body.as_bytes());
@@ -87,21 +100,35 @@ fn head(target: &Target<'_>, body: &str) -> Result<Vec<String>> {
     for byte in mac.finalize().into_bytes() {
         write!(sha256, "{byte:02x}")?;
     }
+    let (length, named) = (body.len(), named(&sha256));
+    let head =
+        format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{named}\r\n");
+    Ok(head.split(DELIVERY).map(str::to_owned).collect())
+}
+
+/// The headers of Gitea.
+fn of_gitea(sha256: &str) -> String {
     // Nobody on either side reads the SHA-1 signature: only its length matters here.
     let sha1: String = sha256.chars().take(40).collect();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Go-http-client/1.1\r\n\
-         Content-Length: {}\r\nContent-Type: application/json\r\n\
+    format!(
+        "User-Agent: Go-http-client/1.1\r\nContent-Type: application/json\r\n\
          X-GitHub-Delivery: {DELIVERY}\r\nX-GitHub-Event: push\r\nX-GitHub-Event-Type: push\r\n\
          X-GitHub-Hook-Installation-Target-Type: repository\r\n\
          X-Gitea-Delivery: {DELIVERY}\r\nX-Gitea-Event: push\r\nX-Gitea-Event-Type: push\r\n\
          X-Gitea-Hook-Installation-Target-Type: repository\r\nX-Gitea-Signature: {sha256}\r\n\
          X-Gogs-Delivery: {DELIVERY}\r\nX-Gogs-Event: push\r\nX-Gogs-Event-Type: push\r\n\
          X-Gogs-Signature: {sha256}\r\nX-Hub-Signature: sha1={sha1}\r\n\
-         X-Hub-Signature-256: sha256={sha256}\r\nAccept-Encoding: gzip\r\n\r\n",
-        body.len()
-    );
-    Ok(head.split(DELIVERY).map(str::to_owned).collect())
+         X-Hub-Signature-256: sha256={sha256}\r\nAccept-Encoding: gzip\r\n"
+    )
+}
+
+/// Those of Bitbucket Data Center.
+fn of_bitbucket_dc(sha256: &str) -> String {
+    format!(
+        "User-Agent: Atlassian HttpClient 3.0.4 / Bitbucket-9.4.2 (9004002) / Default\r\n\
+         Content-Type: application/json; charset=utf-8\r\nX-Event-Key: repo:refs_changed\r\n\
+         X-Request-Id: {DELIVERY}\r\nX-Hub-Signature: sha256={sha256}\r\n"
+    )
 }
 
 /// A version 4 UUID whose random part is the run and whose end counts.

@@ -74,17 +74,18 @@ pub(crate) async fn run(options: &Options, progress: fn(&str)) -> Result<Results
     let mut scenarios = Vec::new();
     let mut problems = Vec::new();
     for workload in options.workloads() {
-        let outcome = if workload.scenario == Scenario::Huge {
+        let outcome = if workload.scenario.is_alone() {
             if options.self_test || options.only == Some(Only::Yardstick) {
                 continue;
             }
-            // The yardstick refuses such bodies, and the memory of the others is judged without them.
-            let own = directory.path().join("huge");
+            // The yardstick refuses such bodies or makes one message of them, and the memory of the others is judged without them.
+            let own = directory.path().join(workload.scenario.name());
             std::fs::create_dir(&own).context("cannot make a directory for the scenario")?;
             // By default half of the bodies would be told to come again.
             let room = [("FORGEWIRE_HTTP__MAX_BUFFERED_BYTES", "536870912")];
+            let room = if workload.scenario == Scenario::Huge { &room[..] } else { &[] };
             let extra = &options.extra_config;
-            let mut alone = [Server::forgewire(&nats, &own, extra, &room).await?];
+            let mut alone = [Server::forgewire(&nats, &own, extra, room).await?];
             scenario(workload, &mut alone, &mut problems, progress).await
         } else {
             scenario(workload, &mut servers, &mut problems, progress).await
@@ -167,12 +168,13 @@ async fn scenario(
 async fn round(workload: &Workload, server: &mut Server) -> Result<Round> {
     let plan = Plan {
         address: server.address,
-        path: "/hooks/gitea".to_owned(),
+        path: if workload.refs > 1 { "/hooks/bitbucket-dc" } else { "/hooks/gitea" }.to_owned(),
         secret: SECRET.to_owned(),
         server_pid: server.daemon.pid(),
         connections: workload.connections,
         bytes: workload.body_bytes,
         repositories: workload.repositories,
+        refs: workload.refs,
         warm_up: workload.warm_up,
         measured: workload.measured,
     };
@@ -181,10 +183,11 @@ async fn round(workload: &Workload, server: &mut Server) -> Result<Round> {
     let round = loaded?;
     let stored = server.stored().await?;
     // What was not answered 202 may have been stored all the same, but only that.
-    let allowed = round.accepted..=round.accepted + round.errors;
+    let events = workload.refs as u64;
+    let allowed = round.accepted * events..=(round.accepted + round.errors) * events;
     if !allowed.contains(&stored) {
         bail!(
-            "{} answered 202 to {} deliveries, its stream holds {stored}",
+            "{} answered 202 to {} deliveries of {events} events, its stream holds {stored} messages",
             server.name,
             round.accepted
         );
@@ -223,12 +226,17 @@ fn judge(servers: &[ServerFacts], scenarios: &[ScenarioResult]) -> Vec<Verdict> 
     let ratio = storm.and_then(|result| result.ratio);
     let own =
         first.and_then(|result| result.measurements.iter().find(|own| own.server == "forgewire"));
-    let huge = scenarios.iter().find(|result| result.workload.scenario == Scenario::Huge);
-    let huge = huge.and_then(|result| result.measurements.first());
+    let alone = |scenario| {
+        let result = scenarios.iter().find(|result| result.workload.scenario == scenario);
+        result.and_then(|result| result.measurements.first())
+    };
+    let (huge, refs) = (alone(Scenario::Huge), alone(Scenario::Refs));
+    let refs = refs.and_then(|own| Some((own.memory.peak_kib, own.summary?.p50_us.median)));
     verdicts(
         ratio.map(|ratio| ratio.requests_per_second),
         own.map(|own| own.memory.peak_kib),
         forgewire.end.peak_kib,
         huge.map(|measurement| measurement.memory.peak_kib),
+        refs,
     )
 }

@@ -117,7 +117,8 @@ impl Server {
              [nats]\nservers = [\"{}\"]\n\
              [spool]\ndir = \"{}\"\n\
              [stream]\nname = \"{STREAM}\"\nsubject_prefix = \"bench\"\nduplicate_window = \"{}s\"\n\
-             [sources.gitea]\nkind = \"gitea\"\nsecret = \"{SECRET}\"\n{extra}\n",
+             [sources.gitea]\nkind = \"gitea\"\nsecret = \"{SECRET}\"\n\
+             [sources.bitbucket-dc]\nkind = \"bitbucket-dc\"\nsecret = \"{SECRET}\"\n{extra}\n",
             nats.url,
             directory.join("spool").display(),
             DUPLICATE_WINDOW.as_secs()

@@ -9,6 +9,7 @@ mod machine;
 mod options;
 mod payload;
 mod process;
+mod refs;
 mod request;
 
 use std::collections::HashSet;
@@ -76,7 +77,7 @@ fn a_size_without_room_names_the_smallest() {
 
 #[test]
 fn every_request_is_signed_and_has_its_own_delivery() {
-    let requests = Requests::prepare(&TARGET, 8, 2048).unwrap();
+    let requests = Requests::prepare(&TARGET, 8, 2048, 1).unwrap();
     let mut deliveries = HashSet::new();
     let mut bodies = HashSet::new();
     let mut buffer = Vec::new();
@@ -108,8 +109,25 @@ fn every_request_is_signed_and_has_its_own_delivery() {
 }
 
 #[test]
+fn a_push_of_many_refs_has_the_announced_size_and_is_signed() {
+    let target = Target { path: "/hooks/bitbucket-dc", ..TARGET };
+    let bytes = refs::push(0, 50).len();
+    let requests = Requests::prepare(&target, 2, bytes, 50).unwrap();
+    let mut buffer = Vec::new();
+    requests.write_next(&mut buffer);
+    let text = std::str::from_utf8(&buffer).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("X-Event-Key: repo:refs_changed\r\n"), "{head}");
+    assert!(head.contains("X-Hub-Signature: sha256=") && head.contains("X-Request-Id: "), "{head}");
+    assert_eq!(body.len(), bytes);
+    let push: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(push["changes"].as_array().unwrap().len(), 50);
+    assert!(Requests::prepare(&target, 2, bytes + 1, 50).is_err());
+}
+
+#[test]
 fn bodies_beyond_a_gibibyte_are_refused() {
-    assert!(Requests::prepare(&TARGET, 100_000, 20_000).is_err());
+    assert!(Requests::prepare(&TARGET, 100_000, 20_000, 1).is_err());
 }
 
 #[test]
@@ -192,6 +210,7 @@ fn run_load(address: SocketAddr) -> Round {
         connections: 1,
         bytes: 2048,
         repositories: 4,
+        refs: 1,
         warm_up: Duration::from_millis(20),
         measured: Duration::from_millis(200),
     };
@@ -229,7 +248,7 @@ fn a_ratio_compares_medians() {
 fn a_promise_is_judged_at_its_edge() {
     let met = |ratio, storm, whole| -> Vec<bool> {
         let huge = whole * 15;
-        verdicts(Some(ratio), Some(storm), whole, Some(huge))
+        verdicts(Some(ratio), Some(storm), whole, Some(huge), None)
             .iter()
             .map(|verdict| verdict.met)
             .collect()
@@ -237,7 +256,11 @@ fn a_promise_is_judged_at_its_edge() {
     assert_eq!(met(0.75, 40 * 1024 - 1, 40 * 1024 - 1), [true, true, true, true]);
     assert_eq!(met(0.749, 40 * 1024, 40 * 1024), [false, false, false, false]);
     assert_eq!(met(0.75, 1, 40 * 1024), [true, true, false, false]);
-    assert_eq!(verdicts(None, None, 1, None).len(), 1, "without a yardstick there is no ratio");
+    assert_eq!(
+        verdicts(None, None, 1, None, None).len(),
+        1,
+        "without a yardstick there is no ratio"
+    );
 }
 
 #[test]
@@ -275,7 +298,7 @@ fn the_command_line_is_well_formed() {
     Options::command().debug_assert();
     let options = Options::parse_from(["throughput", "--rounds", "9", "--bench"]);
     let workloads = options.workloads();
-    assert_eq!(workloads.len(), 6);
+    assert_eq!(workloads.len(), 7);
     let storm = &workloads[0];
     assert_eq!((storm.scenario, storm.connections, storm.rounds), (Scenario::Storm, 32, 9));
     assert_eq!((storm.body_bytes, storm.repositories), (9011, 256));
