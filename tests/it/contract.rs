@@ -178,7 +178,8 @@ async fn where_the_bytes_of_the_body_are_signed_a_form_is_not_taken_apart() {
     }
 }
 
-fn percent_encode(bytes: &[u8]) -> String {
+/// As it stands in a form or a query.
+pub(crate) fn percent_encode(bytes: &[u8]) -> String {
     let one = |b: &u8| match b {
         b' ' => "+".to_owned(),
         b if b.is_ascii_alphanumeric() => char::from(*b).to_string(),

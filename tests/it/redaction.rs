@@ -11,10 +11,11 @@ use forgewire::samples::Sender;
 use forgewire::subject::{Decoded, Token};
 use serde_json::{Value, json};
 
+use crate::contract::percent_encode;
 use crate::properties::{messages, sources};
 use crate::support::daemon::{Daemon, Stored, stored};
 use crate::support::hook::{Hook, SECRET, push, sha};
-use crate::support::http::deliver;
+use crate::support::http::{Answer, deliver, request};
 use crate::support::nats::NatsServer;
 use crate::support::schema::assert_valid;
 
@@ -122,6 +123,120 @@ async fn what_is_redacted_is_in_no_message_object_log_or_receipt() {
     let digest = format!("blake3={}", blake3::hash(&planted(0)).to_hex());
     assert_eq!(messages[0].headers["Forgewire-Digest"], digest);
     assert_eq!(messages[0].body["delivery"]["digest"], *digest);
+}
+
+/// What every kind's push says of people, wherever it says it.
+const OF_PEOPLE: &str = r#"
+accept_get = GET
+redact = [
+    "/pusher/email", "/pusher/full_name", "/sender/email", "/sender/full_name",
+    "/commits/*/author", "/commits/*/committer", "/head_commit/author", "/head_commit/committer",
+    "/actor/display_name", "/push/changes/*/*/target/author/raw", "/push/changes/*/*/target/author/user/display_name",
+    "/push/changes/*/commits/*/author/raw", "/push/changes/*/commits/*/author/user/display_name",
+    "/actor/displayName", "/actor/emailAddress", "/toCommit/author", "/toCommit/committer",
+    "/run/trigger_user/email", "/run/trigger_user/full_name", "/last_run", "/run/event_payload/pusher/*",
+]
+redact_data = [
+    "/actor/name", "/data/commits/*/author/name", "/data/commits/*/author/email",
+    "/data/commits/*/committer/name", "/data/commits/*/committer/email",
+    "/data/head_commit/author/name", "/data/head_commit/author/email", "/data/run/actor/name",
+]
+"#;
+
+/// A sample of a kind, with what is not to leave in the place of a name and an address.
+fn of_people(
+    sender: &Sender,
+    name: &str,
+    padding: usize,
+) -> (Option<&'static str>, &'static str, Vec<u8>) {
+    let sample = sender.sample(name).unwrap();
+    let text = sender.payload(sample).unwrap();
+    let text = text.replace("Maria Okafor", PLANTED[2]).replace("maria@example.com", PLANTED[0]);
+    assert!(text.contains(PLANTED[2]), "{} {name}", sender.kind);
+    let mut body: Value = serde_json::from_str(&text).unwrap();
+    body["padding"] = "x".repeat(padding).into();
+    if let Some(run) = body.get_mut("run") {
+        let inner =
+            json!({ "pusher": { "email": PLANTED[0], "name": PLANTED[2] }, "kept": "kept name" });
+        run["event_payload"] = inner.to_string().into();
+    }
+    (sample.event_type, sample.event, serde_json::to_vec(&body).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_redacted_leaves_nowhere_by_any_kind_and_carrier() {
+    let nats = NatsServer::start();
+    let kinds: Vec<&Sender> = Sender::ALL.to_vec();
+    let is_family = |kind: &str| !kind.starts_with("bitbucket-");
+    let sources: String = kinds
+        .iter()
+        .map(|sender| {
+            let get = if is_family(sender.kind) { "true" } else { "false" };
+            source(sender.kind, sender.kind, &OF_PEOPLE.replace("GET", get))
+        })
+        .collect();
+    let daemon = Daemon::unready(&nats.url, &sources, &["--log-filter", "trace"]).await;
+    daemon.ready().await;
+    let (mut receipts, mut sent) = (String::new(), 0);
+    for sender in &kinds {
+        let runs = (sender.kind == "forgejo").then_some("action-run-success");
+        for name in ["push"].into_iter().chain(runs) {
+            for padding in [0, 1 << 20] {
+                let (exact, event, body) = of_people(sender, name, padding);
+                let carriers: &[&str] = match (is_family(sender.kind), padding) {
+                    (true, 0) => &["json", "form", "get"],
+                    (true, _) => &["json", "form"],
+                    _ => &["json"],
+                };
+                for carrier in carriers {
+                    let id = format!("{name}-{carrier}-{padding}");
+                    let hook = Hook::new(sender.kind, event, exact, &id, SECRET, &body);
+                    let answer = carried(&daemon, sender.kind, carrier, hook).await;
+                    assert_eq!(answer.status, 202, "{} {id}: {answer:?}", sender.kind);
+                    receipts.push_str(&String::from_utf8_lossy(&answer.body));
+                    sent += 1;
+                }
+            }
+        }
+    }
+    let messages = stored(&nats).await;
+    assert_eq!(messages.len(), sent);
+    let published: String = messages.iter().map(whole).collect();
+    let (objects, log) = (objects(&nats).await, daemon.log().join("\n"));
+    for mark in [PLANTED[0], PLANTED[2]] {
+        for (place, text) in [
+            ("messages", &published),
+            ("objects", &objects),
+            ("log", &log),
+            ("receipts", &receipts),
+        ] {
+            let found = text.find(mark).map(|at| text.get(at.saturating_sub(300)..at));
+            assert_eq!(found, None, "{place}: {mark}");
+        }
+    }
+    assert!(objects.contains("[redacted]") && objects.contains("kept name"));
+    for message in &messages {
+        let (id, body) = (&message.body["id"], &message.body);
+        assert_eq!(body["raw_altered"], true, "{id}");
+        assert_eq!(body["actor"]["name"], "[redacted]", "{id}");
+        assert!(body["raw"].is_object() || body["raw_ref"].is_object(), "{id}");
+    }
+}
+
+/// A delivery as it comes in a body, in a form, or in a URL.
+async fn carried(daemon: &Daemon, kind: &str, carrier: &str, hook: Hook) -> Answer {
+    let path = format!("/hooks/{kind}");
+    if carrier == "json" {
+        return deliver(daemon.hooks, &path, &hook).await;
+    }
+    let form = format!("payload={}", percent_encode(&hook.body));
+    if carrier == "get" {
+        return request(daemon.hooks, "GET", &format!("{path}?{form}"), &hook.headers, &[]).await;
+    }
+    let mut hook =
+        hook.without("content-type").with("content-type", "application/x-www-form-urlencoded");
+    hook.body = form.into_bytes();
+    deliver(daemon.hooks, &path, &hook).await
 }
 
 #[tokio::test]
@@ -264,11 +379,10 @@ fn marked(leaf: &Value, names: &[String]) -> Option<Value> {
     if let Some(number) = leaf.as_u64() {
         return names.contains(&number.to_string()).then(|| MARKED_ID.into());
     }
-    let (text, lower) = (leaf.as_str()?, leaf.as_str()?.to_ascii_lowercase());
-    let named =
-        names.iter().find_map(|name| Some(lower.find(&**name)?..lower.find(&**name)? + name.len()));
-    let named = named?;
-    Some([text.get(..named.start)?, MARK, text.get(named.end..)?].concat().into())
+    let text = leaf.as_str()?;
+    let lower = text.to_ascii_lowercase();
+    let (start, length) = names.iter().find_map(|name| Some((lower.find(&**name)?, name.len())))?;
+    Some([text.get(..start)?, MARK, text.get(start + length..)?].concat().into())
 }
 
 /// Where in the payload of a sample its subject and headers come from, and where in the body of its event
