@@ -39,7 +39,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs bench fuzz deps test-deps fuzz-deps consumers-deps
+.PHONY: help run test lint doc docs bench chaos fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -77,6 +77,11 @@ docs: ## Write what is made from the code: docs/schema/event-1.json and docs/eve
 bench: deps ## Measure throughput beside a yardstick
 	$(CARGO) bench --locked --bench throughput -- $(ARGS)
 
+# Built with optimisation, and without the long last steps of a release.
+chaos: chaos-deps ## Make faults under load and compare what was acknowledged with what is stored
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		$(CARGO) test --locked --release --test chaos -- $(ARGS)
+
 fuzz: fuzz-deps ## Give arbitrary input to what reads input, for SECONDS=30 per target
 	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(TARGETS)
 
@@ -85,6 +90,12 @@ deps: ## Install nats-server if it is missing
 
 test-deps: ## Install what the tests run: nats-server, curl, openssl
 	$(call need,nats-server curl openssl)
+
+chaos-deps: ## Install what the fault bench runs: nats-server, strace, faketime
+	$(call need,nats-server strace faketime)
+
+nats-newest: ## Fetch the newest nats-server of Debian below target/, and print where it is
+	@tests/chaos/nats-newest
 
 fuzz-deps: ## Install the C++ compiler that libFuzzer is built with
 	$(call need,g++)

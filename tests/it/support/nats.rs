@@ -103,8 +103,13 @@ impl NatsServer {
     /// Starts it again on the same port and store, ending it in order if it still runs.
     pub(crate) fn restart(&mut self) {
         self.stop();
-        self.child = Some(spawn(self.dir.path(), &self.port.to_string()));
+        self.launch();
         self.wait();
+    }
+
+    /// Starts one that does not run, without waiting for it.
+    pub(crate) fn launch(&mut self) {
+        self.child = Some(spawn(self.dir.path(), &self.port.to_string()));
     }
 
     /// Its log so far.
@@ -113,7 +118,7 @@ impl NatsServer {
     }
 
     /// Waits until it greets clients and has JetStream.
-    fn wait(&mut self) {
+    pub(crate) fn wait(&mut self) {
         let port = self.port;
         eventually("nats-server is ready", || {
             self.must_run();

@@ -1,0 +1,152 @@
+//! The daemon under test: on fixed ports, so that it can be killed and started again.
+
+use std::fs::{File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::nats::eventually;
+
+/// How long a start may take, until it listens, and an orderly stop.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// `forgewire serve`; killed when it is dropped.
+pub(crate) struct Daemon {
+    pub(crate) hooks: SocketAddr,
+    /// What it writes to standard error, of all its lives.
+    pub(crate) log: PathBuf,
+    config: PathBuf,
+    environment: Vec<(String, String)>,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// Prepares one that does not run yet, with `config` after the addresses, and its files in `dir`.
+    pub(crate) fn prepare(
+        dir: &Path,
+        config: &str,
+        environment: Vec<(String, String)>,
+    ) -> Result<Self> {
+        let [hooks, admin] = free_addresses()?;
+        let path = dir.join("forgewire.toml");
+        let addresses = format!("[http]\nlisten = \"{hooks}\"\n[admin]\nlisten = \"{admin}\"\n");
+        std::fs::write(&path, addresses + config)?;
+        let log = dir.join("forgewire.log");
+        Ok(Self { hooks, log, config: path, environment, child: None })
+    }
+
+    /// Starts it, and returns when it listens.
+    pub(crate) fn start(&mut self) -> Result<()> {
+        let log: File = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let child = Command::new(env!("CARGO_BIN_EXE_forgewire"))
+            .args(["serve", "--log-format", "json", "--config"])
+            .arg(&self.config)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("cannot start forgewire")?;
+        self.child = Some(child);
+        let began = Instant::now();
+        while TcpStream::connect(self.hooks).is_err() {
+            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().unwrap()) {
+                bail!("forgewire ended at its start ({status}): {}", self.last_lines());
+            }
+            ensure!(began.elapsed() < LIMIT, "forgewire does not listen: {}", self.last_lines());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Ends it at once, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Ends it in order, as a service manager would, and fails unless it says that all is well.
+    pub(crate) fn stop(&mut self) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        kill_process(Pid::from_child(&child), Signal::TERM)?;
+        let began = Instant::now();
+        let status: ExitStatus = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if began.elapsed() > LIMIT {
+                child.kill()?;
+                child.wait()?;
+                bail!("forgewire does not stop: {}", self.last_lines());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        ensure!(status.success(), "forgewire stopped with {status}: {}", self.last_lines());
+        Ok(())
+    }
+
+    /// Fails if it has ended by itself.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        let ended = self.child.as_mut().map(Child::try_wait).transpose()?.flatten();
+        match ended {
+            Some(status) => bail!("forgewire ended by itself ({status}): {}", self.last_lines()),
+            None => Ok(()),
+        }
+    }
+
+    /// Its process id, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    fn last_lines(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let mut lines: Vec<_> = log.lines().rev().take(5).collect();
+        lines.reverse();
+        lines.join("\n")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Different ports that nothing listens on.
+fn free_addresses() -> Result<[SocketAddr; 2]> {
+    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    let [one, two] = listeners;
+    Ok([one?.local_addr()?, two?.local_addr()?])
+}
+
+/// Whether the daemon has a spool: whether it knows the section.
+pub(crate) fn has_spool() -> bool {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("forgewire.toml");
+    let text = format!(
+        "[spool]\ndir = \"{}\"\n[sources.gitea]\nkind = \"gitea\"\nsecret = \"{}\"\n",
+        dir.path().display(),
+        crate::support::hook::SECRET
+    );
+    std::fs::write(&config, text).unwrap();
+    let check = Command::new(env!("CARGO_BIN_EXE_forgewire"))
+        .arg("check")
+        .arg("--config")
+        .arg(&config)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    check.is_ok_and(|status| status.success())
+}
+
+/// Waits until a file has this text.
+pub(crate) fn until_said(path: &Path, text: &str) {
+    eventually(text, || std::fs::read_to_string(path).ok()?.contains(text).then_some(()));
+}

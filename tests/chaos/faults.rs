@@ -1,0 +1,161 @@
+//! The faults: what can be done to the daemon, to NATS and to what is between them.
+//!
+//! Each is a type of its own that begins and ends; [`Kind`] lists them, and says what each needs.
+
+mod cluster;
+mod daemon;
+mod disk;
+mod link;
+mod mixed;
+mod server;
+mod stream;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::random::Random;
+use crate::tools::Tools;
+use crate::world::{Setup, World};
+
+/// Something that goes wrong, and is put right again.
+pub(crate) trait Fault {
+    fn begin(&mut self, world: &mut World<'_>, random: &mut Random) -> Result<()>;
+    fn end(&mut self, world: &mut World<'_>) -> Result<()>;
+}
+
+/// The name of a fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Kind {
+    /// kill -9 of the daemon
+    DaemonKill,
+    /// SIGTERM to the daemon
+    DaemonTerm,
+    /// kill -9 of nats-server
+    NatsKill,
+    /// nats-server is stopped (SIGSTOP) and goes on
+    NatsStop,
+    /// nats-server is killed, and takes long to start
+    NatsSlowStart,
+    /// Connections to NATS are cut, and new ones closed
+    Cut,
+    /// Everything between the daemon and NATS arrives later
+    Delay,
+    /// Connections to NATS are closed in one direction
+    HalfClose,
+    /// What NATS says is lost, acknowledgements too, and then the connection
+    SwallowAcks,
+    /// NATS is away, and the spool's disk is full
+    DiskFull,
+    /// NATS is away, and fsync fails with EIO
+    FsyncEio,
+    /// The daemon's clock jumps
+    Clock,
+    /// The permission to publish is taken away
+    Permission,
+    /// The stream is made too small
+    StreamFull,
+    /// The stream is deleted, and made again
+    StreamRecreated,
+    /// The server's store is put back to an older copy
+    Rollback,
+    /// kill -9 of the leader of the stream, one of three servers
+    ClusterLeader,
+    /// Three servers are started again, one after the other
+    ClusterRolling,
+    /// Two or three of the faults above at once
+    Mixed,
+}
+
+/// What a fault changes; two that change the same cannot be mixed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    Daemon,
+    Clock,
+    Link,
+    Server,
+    /// The stream or the rights, which only a running server changes.
+    Stream,
+    /// Nothing else can be mixed with it.
+    Alone,
+}
+
+impl Kind {
+    /// As it is written after `--faults`.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().unwrap().get_name().to_owned()
+    }
+
+    pub(crate) fn place(self) -> Place {
+        match self {
+            Self::DaemonKill | Self::DaemonTerm => Place::Daemon,
+            Self::NatsKill | Self::NatsStop | Self::NatsSlowStart => Place::Server,
+            Self::Cut | Self::Delay | Self::HalfClose | Self::SwallowAcks => Place::Link,
+            Self::Permission | Self::StreamFull | Self::StreamRecreated => Place::Stream,
+            Self::Clock => Place::Clock,
+            Self::DiskFull
+            | Self::FsyncEio
+            | Self::Rollback
+            | Self::ClusterLeader
+            | Self::ClusterRolling
+            | Self::Mixed => Place::Alone,
+        }
+    }
+
+    /// Whether it is in the short run.
+    pub(crate) fn is_quick(self) -> bool {
+        !matches!(self, Self::Delay | Self::HalfClose | Self::NatsSlowStart | Self::ClusterLeader)
+    }
+
+    /// Whether every request must be answered while it lasts: nobody is killed who could answer.
+    pub(crate) fn answers_all(self) -> bool {
+        !matches!(self, Self::DaemonKill | Self::FsyncEio | Self::Mixed)
+    }
+
+    /// Why it cannot be made here, and whether a tool is missing that could be installed.
+    pub(crate) fn obstacle(self, tools: &Tools) -> Option<(&'static str, bool)> {
+        let spool = || tools.spool.err().map(|why| (why, false));
+        match self {
+            Self::DiskFull => spool().or_else(|| tools.mount.err().map(|why| (why, false))),
+            Self::FsyncEio => spool().or_else(|| tools.strace.err().map(|why| (why, true))),
+            Self::Rollback => spool(),
+            Self::Clock => tools.faketime.as_ref().err().map(|why| (*why, true)),
+            _ => None,
+        }
+    }
+
+    /// What its phase is started with.
+    pub(crate) fn setup(self, tools: &Tools) -> Setup {
+        let clock = matches!(self, Self::Clock | Self::Mixed);
+        Setup {
+            cluster: matches!(self, Self::ClusterLeader | Self::ClusterRolling),
+            spool: tools.spool.is_ok(),
+            small_disk: self == Self::DiskFull,
+            retain: self == Self::Rollback,
+            clock: tools.faketime.clone().ok().filter(|_| clock),
+        }
+    }
+
+    pub(crate) fn make(self) -> Box<dyn Fault> {
+        match self {
+            Self::DaemonKill => Box::new(daemon::Kill),
+            Self::DaemonTerm => Box::new(daemon::Term),
+            Self::Clock => Box::new(daemon::Clock),
+            Self::NatsKill => Box::new(server::Kill),
+            Self::NatsStop => Box::new(server::Stop),
+            Self::NatsSlowStart => Box::new(server::SlowStart::default()),
+            Self::Rollback => Box::new(server::Rollback::default()),
+            Self::Cut => Box::new(link::Cut),
+            Self::Delay => Box::new(link::Delay),
+            Self::HalfClose => Box::new(link::HalfClose),
+            Self::SwallowAcks => Box::new(link::SwallowAcks),
+            Self::DiskFull => Box::new(disk::Full),
+            Self::FsyncEio => Box::new(disk::Eio::default()),
+            Self::Permission => Box::new(stream::Permission),
+            Self::StreamFull => Box::new(stream::Full::default()),
+            Self::StreamRecreated => Box::new(stream::Recreated::default()),
+            Self::ClusterLeader => Box::new(cluster::Leader::default()),
+            Self::ClusterRolling => Box::new(cluster::Rolling),
+            Self::Mixed => Box::new(mixed::Mixed::default()),
+        }
+    }
+}

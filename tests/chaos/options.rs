@@ -1,0 +1,85 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::driver::Load;
+use crate::faults::Kind;
+
+/// Makes faults under load, and compares what was acknowledged with what is stored.
+///
+/// Every fault has a phase with servers of its own, and so has a mix of several faults at once. Without
+/// options it is the long run.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "chaos")]
+pub(crate) struct Options {
+    /// Times that a fault is made and ended, in all [default: 228, with --short once or twice each]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) cycles: Option<u32>,
+    /// Seconds that a fault lasts, about [default: 3, with --short 1]
+    #[arg(long)]
+    pub(crate) seconds: Option<f64>,
+    /// The same seed makes the same faults in the same order [default: of the clock]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Faults to make, in this order [default: all, with --short the quick ones]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) faults: Vec<Kind>,
+    /// A fixed list of fault cycles that takes less than two minutes
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// The NATS server to run [default: FORGEWIRE_NATS_SERVER, else nats-server]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) nats_server: Option<PathBuf>,
+    /// Whether the daemon is given a spool; auto asks it whether it has one
+    #[arg(long, value_enum, default_value_t = Spool::Auto)]
+    pub(crate) spool: Spool,
+    /// Deliveries per second, at most
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: u32,
+    /// Deliveries at once, at most
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) senders: u16,
+    /// Different repositories; half of all deliveries are for four of them
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) repositories: u16,
+    /// Also write every figure to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// Whether the daemon is given a spool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Spool {
+    Auto,
+    On,
+    Off,
+}
+
+impl Options {
+    /// The faults to make, and how often each.
+    pub(crate) fn plan(&self) -> Vec<(Kind, u32)> {
+        let all = Kind::value_variants().to_vec();
+        let quick = || all.iter().copied().filter(|kind| kind.is_quick()).collect();
+        let kinds = match &*self.faults {
+            [] if self.short => quick(),
+            [] => all,
+            named => named.to_vec(),
+        };
+        let count = u32::try_from(kinds.len()).unwrap();
+        let cycles = self.cycles.unwrap_or(if self.short { count } else { 12 * count });
+        let each = |index: u32| cycles / count + u32::from(index < cycles % count);
+        kinds.into_iter().zip((0..).map(each)).filter(|(_, cycles)| *cycles > 0).collect()
+    }
+
+    /// How long a fault lasts, about.
+    pub(crate) fn lasts(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.unwrap_or(if self.short { 1.0 } else { 3.0 }))
+    }
+
+    pub(crate) fn load(&self) -> Load {
+        Load { senders: self.senders, rate: self.rate, repositories: self.repositories }
+    }
+}

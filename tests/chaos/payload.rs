@@ -1,0 +1,40 @@
+//! Numbered deliveries: a number and a repository make the same signed push every time.
+
+use crate::support::hook::{Hook, SECRET, push_in};
+
+/// The path that deliveries go to, and the source that event ids begin with.
+pub(crate) const SOURCE: &str = "gitea";
+
+/// The delivery with this number, as Gitea sends it. `run` tells the deliveries of one run from another's.
+pub(crate) fn hook(run: u32, number: u64, repository: u16) -> Hook {
+    Hook::new(
+        "gitea",
+        "push",
+        Some("push"),
+        &delivery_id(run, number),
+        SECRET,
+        &body(number, repository),
+    )
+}
+
+/// Its body alone.
+pub(crate) fn body(number: u64, repository: u16) -> Vec<u8> {
+    let hash = |number: u64| format!("{number:040x}");
+    let name = format!("service-{repository}");
+    push_in("acme", &name, 1000 + u64::from(repository), "main", &hash(number), &hash(number + 1))
+}
+
+fn delivery_id(run: u32, number: u64) -> String {
+    format!("{run:08x}-5eed-4000-8000-{number:012x}")
+}
+
+/// The id of the only event of a delivery.
+pub(crate) fn event_id(run: u32, number: u64) -> String {
+    format!("{SOURCE}:{}", delivery_id(run, number))
+}
+
+/// The number of the delivery that an event id of this run names.
+pub(crate) fn number_of(run: u32, event_id: &str) -> Option<u64> {
+    let number = u64::from_str_radix(event_id.rsplit('-').next()?, 16).ok()?;
+    (self::event_id(run, number) == event_id).then_some(number)
+}

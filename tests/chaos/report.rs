@@ -1,0 +1,88 @@
+//! The table of a run.
+
+use std::fmt::Write as _;
+
+use crate::run::{Outcome, Phase};
+use crate::verdict::Verdict;
+
+const HEAD: &str = "\
+| fault | cycles | deliveries | 2xx | spooled | other | refused | unanswered | missing | doubled | reordered | \
+altered | longest recovery |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+";
+
+/// A Markdown table, and what it leaves out.
+pub(crate) fn render(outcome: &Outcome) -> String {
+    let Outcome { seed, server, spool, seconds, phases } = outcome;
+    let spool = if *spool { "with" } else { "without" };
+    let mut text = HEAD.to_owned();
+    phases.iter().for_each(|phase| row(&mut text, phase));
+    let cycles: u32 = phases.iter().map(|phase| phase.cycles).sum();
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "\n{cycles} cycles in {seconds:.0} s, seed {seed}, {server}, {spool} spool. Nothing listened for those that \
+         were refused; other statuses than 2xx promise nothing."
+    );
+    phases.iter().for_each(|phase| notes(&mut text, phase));
+    let failed = phases.iter().filter(|phase| phase.failed.is_some()).count();
+    let _ = match failed {
+        0 => writeln!(text, "\nEvery promise was kept."),
+        _ => writeln!(text, "\n{failed} phases FAILED. The same again: --seed {seed}"),
+    };
+    text
+}
+
+fn row(text: &mut String, phase: &Phase) {
+    let Phase { fault, cycles, longest_recovery, verdict, skipped, .. } = phase;
+    if let Some(why) = skipped {
+        let _ = writeln!(text, "| {fault} | {why} |{}", " |".repeat(11));
+        return;
+    }
+    let Verdict {
+        deliveries,
+        kept,
+        spooled,
+        other,
+        refused,
+        unanswered,
+        missing,
+        doubled,
+        reordered,
+        altered,
+        ..
+    } = verdict.clone().unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "| {fault} | {cycles} | {deliveries} | {kept} | {spooled} | {other} | {refused} | {unanswered} | {missing} | \
+         {doubled} | {reordered} | {altered} | {longest_recovery:.2} s |"
+    );
+}
+
+/// What the table has no column for, where there was any.
+fn notes(text: &mut String, phase: &Phase) {
+    let mut notes = Vec::new();
+    if let Some(verdict) = &phase.verdict {
+        let counts = [
+            (verdict.forgotten, "2xx that the server is known to have forgotten"),
+            (verdict.late, "stored late: marked as resent, or the server had forgotten them"),
+            (verdict.repeated, "stored again, marked or in a stream that was made anew"),
+            (verdict.unpromised, "stored though not answered 2xx"),
+            (verdict.foreign, "of no delivery of this run"),
+        ];
+        let some = counts.iter().filter(|(count, _)| *count > 0);
+        notes.extend(some.map(|(count, what)| format!("{count} {what}")));
+        if !verdict.statuses.is_empty() {
+            let each = verdict.statuses.iter().map(|(status, count)| format!("{status}: {count}"));
+            notes.push(format!("statuses {}", each.collect::<Vec<_>>().join(", ")));
+        }
+        notes.extend(verdict.examples.iter().cloned());
+    }
+    notes.extend(phase.failed.iter().map(|why| format!("FAILED: {why}")));
+    if !notes.is_empty() {
+        let _ = writeln!(text, "\n{}:", phase.fault);
+        notes.iter().for_each(|note| {
+            let _ = writeln!(text, "- {note}");
+        });
+    }
+}

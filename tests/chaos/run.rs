@@ -1,0 +1,197 @@
+//! The run: a phase for each fault, with a world of its own, and the verdict on it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::faults::Kind;
+use crate::options::Options;
+use crate::random::Random;
+use crate::tools::Tools;
+use crate::verdict::Verdict;
+use crate::world::{Bench, World};
+
+/// How long all is well between two cycles.
+const REST: Duration = Duration::from_millis(300);
+
+/// What became of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outcome {
+    pub(crate) seed: u64,
+    pub(crate) server: String,
+    pub(crate) spool: bool,
+    pub(crate) seconds: f64,
+    pub(crate) phases: Vec<Phase>,
+}
+
+/// What became of a phase.
+#[derive(Debug, Serialize)]
+pub(crate) struct Phase {
+    pub(crate) fault: String,
+    pub(crate) cycles: u32,
+    pub(crate) longest_recovery: f64,
+    /// Absent where the phase did not get that far.
+    pub(crate) verdict: Option<Verdict>,
+    /// Why it did not run, which is no failure of the daemon.
+    pub(crate) skipped: Option<String>,
+    /// Why it failed.
+    pub(crate) failed: Option<String>,
+}
+
+impl Outcome {
+    pub(crate) fn passed(&self) -> bool {
+        self.phases.iter().all(|phase| phase.failed.is_none())
+    }
+}
+
+pub(crate) fn run(options: &Options, say: impl Fn(&str)) -> Result<Outcome> {
+    let began = Instant::now();
+    let seed = options.seed.map_or_else(seed_of_the_clock, Ok)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // The NATS client and signals start their tasks from here.
+    let _inside = runtime.enter();
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let interrupted = Arc::clone(&interrupted);
+        let mut signal = signal(kind)?;
+        runtime.spawn(async move {
+            signal.recv().await;
+            interrupted.store(true, Ordering::Relaxed);
+        });
+    }
+    let tools = Tools::find(options.spool);
+    let server = server_version()?;
+    say(&format!(
+        "seed {seed}, {server}, {} spool",
+        if tools.spool.is_ok() { "with" } else { "without" }
+    ));
+    let bench = Bench {
+        runtime: runtime.handle(),
+        load: options.load(),
+        lasts: options.lasts(),
+        say: &say,
+        interrupted: &interrupted,
+    };
+    let mut phases = Vec::new();
+    for (kind, cycles) in options.plan() {
+        let phase = phase(&bench, &tools, kind, cycles, seed);
+        say(&format!("{}: {}", phase.fault, phase.summary()));
+        phases.push(phase);
+        ensure!(!interrupted.load(Ordering::Relaxed), "interrupted; the seed was {seed}");
+    }
+    let (spool, seconds) = (tools.spool.is_ok(), began.elapsed().as_secs_f64());
+    Ok(Outcome { seed, server, spool, seconds, phases })
+}
+
+fn seed_of_the_clock() -> Result<u64> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok(u64::from(now.subsec_nanos()) ^ (now.as_secs() << 20) & 0xffff_ffff)
+}
+
+fn server_version() -> Result<String> {
+    let program = std::env::var_os("FORGEWIRE_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
+    let output = std::process::Command::new(&program).arg("--version").output();
+    let output = output.with_context(|| format!("cannot run {}", program.display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn phase(bench: &Bench<'_>, tools: &Tools, kind: Kind, cycles: u32, seed: u64) -> Phase {
+    let fault = kind.name();
+    let mut phase = Phase {
+        fault,
+        cycles: 0,
+        longest_recovery: 0.0,
+        verdict: None,
+        skipped: None,
+        failed: None,
+    };
+    if let Some((why, installable)) = kind.obstacle(tools) {
+        let must = installable && std::env::var_os("CI").is_some();
+        let place = if must { &mut phase.failed } else { &mut phase.skipped };
+        *place = Some(format!("did not run: {why}"));
+        return phase;
+    }
+    (bench.say)(&format!("{}: {cycles} cycles", phase.fault));
+    // What the bench stands on panics where it cannot go on; the other phases can.
+    let made =
+        catch_unwind(AssertUnwindSafe(|| cycle(bench, tools, kind, cycles, seed, &mut phase)));
+    let made = made.unwrap_or_else(|panic| {
+        let text = panic.downcast::<String>().map_or_else(|_| "a panic".to_owned(), |text| *text);
+        Err(anyhow!("{text}"))
+    });
+    phase.failed = made.err().map(|error| format!("{error:#}"));
+    phase
+}
+
+fn cycle(
+    bench: &Bench<'_>,
+    tools: &Tools,
+    kind: Kind,
+    cycles: u32,
+    seed: u64,
+    phase: &mut Phase,
+) -> Result<()> {
+    // Each phase has the same faults whichever others run.
+    let mut random = Random::new(seed ^ (kind as u64) << 32);
+    let run = u32::try_from(random.below(u32::MAX.into()))?;
+    let mut world = World::start(bench, kind.setup(tools), run)?;
+    let made = make(&mut world, kind, cycles, &mut random, phase).and_then(|()| {
+        let verdict = world.judge()?;
+        let good = verdict.is_good(kind.answers_all());
+        phase.verdict = Some(verdict);
+        ensure!(good, "a promise was broken");
+        Ok(())
+    });
+    made.map_err(|error| match keep_log(&world, phase) {
+        Ok(kept) => error.context(kept),
+        Err(_lost) => error,
+    })
+}
+
+fn make(
+    world: &mut World<'_>,
+    kind: Kind,
+    cycles: u32,
+    random: &mut Random,
+    phase: &mut Phase,
+) -> Result<()> {
+    for cycle in 1..=cycles {
+        let named = || format!("cycle {cycle}");
+        let mut fault = kind.make();
+        fault.begin(world, random).with_context(named)?;
+        let lasts = random.around(world.lasts);
+        world.hold(lasts).with_context(named)?;
+        fault.end(world).with_context(named)?;
+        let ended = world.ledger.now();
+        let took = world.recovered(ended).with_context(named)?.as_secs_f64();
+        phase.longest_recovery = phase.longest_recovery.max(took);
+        phase.cycles = cycle;
+        world.say(&format!("cycle {cycle}: {lasts:.1?}, recovered after {took:.3} s"));
+        world.hold(REST)?;
+    }
+    Ok(())
+}
+
+/// Keeps the logs of a phase that failed: where they are.
+fn keep_log(world: &World<'_>, phase: &Phase) -> Result<String> {
+    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaos").join(&phase.fault);
+    std::fs::create_dir_all(&dir)?;
+    std::fs::copy(&world.daemon.log, dir.join("forgewire.log"))?;
+    for (number, server) in world.servers.iter().enumerate() {
+        std::fs::write(dir.join(format!("nats-{number}.log")), server.log())?;
+    }
+    Ok(format!("logs in {}", dir.display()))
+}
+
+impl Phase {
+    fn summary(&self) -> String {
+        let fate = self.failed.as_ref().map(|why| format!("FAILED, {why}"));
+        fate.or_else(|| self.skipped.clone()).unwrap_or_else(|| "passed".to_owned())
+    }
+}

@@ -1,0 +1,17 @@
+//! x
+mod client;
+mod daemon;
+mod driver;
+mod faults;
+mod ledger;
+mod options;
+mod payload;
+mod proxy;
+mod random;
+mod report;
+mod run;
+mod stored;
+mod support;
+mod tools;
+mod verdict;
+mod world;

@@ -1,0 +1,238 @@
+//! The verdict: what was answered compared with what is stored.
+//!
+//! In come the deliveries and, one after the other, the messages of the stream as it is read; what it holds of a
+//! message is a few bytes per delivery. Out comes a [`Verdict`].
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::ledger::{Delivery, Outcome};
+
+/// Most examples of a kind of fault that a verdict names.
+const EXAMPLES: usize = 5;
+
+/// A message that was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    /// The delivery that it is of, if it is one of ours.
+    pub(crate) number: Option<u64>,
+    pub(crate) sequence: u64,
+    /// The server's time of storing, since the epoch.
+    pub(crate) at: Duration,
+    /// Whether it is marked as sent again after the duplicate window.
+    pub(crate) resent: bool,
+    /// Whether body and digest are what was sent.
+    pub(crate) intact: bool,
+}
+
+/// Evidence that a server forgot: after it came back, its stream ended before sequences that it had acknowledged.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Regress {
+    /// Its last sequence when it was back.
+    pub(crate) last: u64,
+    /// The highest that it had acknowledged.
+    pub(crate) acknowledged: u64,
+    /// When the stream was made, on the ledger's clock.
+    pub(crate) since: Duration,
+    /// When the server was back.
+    pub(crate) back: Duration,
+}
+
+impl Regress {
+    fn covers(&self, delivery: &Delivery) -> bool {
+        match delivery.outcome {
+            Outcome::Published(sequence) => {
+                (self.last + 1..=self.acknowledged).contains(&sequence)
+                    && delivery.began > self.since
+                    && delivery.ended < self.back
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Verdict {
+    pub(crate) deliveries: u64,
+    pub(crate) kept: u64,
+    /// Of these: those that were answered as spooled.
+    pub(crate) spooled: u64,
+    pub(crate) other: u64,
+    pub(crate) refused: u64,
+    pub(crate) unanswered: u64,
+    /// 2xx and not stored.
+    pub(crate) missing: u64,
+    /// 2xx and not stored, and the server is known to have forgotten it.
+    pub(crate) forgotten: u64,
+    /// Stored again in the same stream, and not marked as sent again.
+    pub(crate) doubled: u64,
+    /// Stored again and marked, or in a stream that was made anew: allowed.
+    pub(crate) repeated: u64,
+    /// Stored late because the server had forgotten it: allowed.
+    pub(crate) late: u64,
+    /// Stored after one that began later than its 2xx, in the same repository.
+    pub(crate) reordered: u64,
+    /// Another body or digest than was sent.
+    pub(crate) altered: u64,
+    /// Of no delivery of ours.
+    pub(crate) foreign: u64,
+    /// Stored, and not answered 2xx: allowed.
+    pub(crate) unpromised: u64,
+    /// Statuses other than 2xx.
+    pub(crate) statuses: std::collections::BTreeMap<u16, u64>,
+    pub(crate) examples: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether every promise was kept; `graceful`: and no request may have gone without an answer.
+    pub(crate) fn is_good(&self, graceful: bool) -> bool {
+        let broken = self.missing + self.doubled + self.reordered + self.altered + self.foreign;
+        broken == 0 && (!graceful || self.unanswered == 0)
+    }
+
+    fn example(&mut self, kind: &str, what: std::fmt::Arguments<'_>) {
+        let have = self.examples.iter().filter(|example| example.starts_with(kind)).count();
+        if have < EXAMPLES {
+            self.examples.push(format!("{kind}: {what}"));
+        }
+    }
+}
+
+/// Where and when a delivery was first read.
+#[derive(Clone, Copy)]
+struct Found {
+    epoch: u32,
+    sequence: u64,
+}
+
+/// Reads the messages in their order.
+pub(crate) struct Judge<'a> {
+    deliveries: &'a [Delivery],
+    evidence: &'a [Regress],
+    /// Deliveries that a server held and is known to have forgotten.
+    forgotten: &'a HashSet<u64>,
+    found: Vec<Option<Found>>,
+    epoch: u32,
+    /// Of each repository, the delivery that began last of those that were read.
+    newest: HashMap<u16, u64>,
+    verdict: Verdict,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(
+        deliveries: &'a [Delivery],
+        evidence: &'a [Regress],
+        forgotten: &'a HashSet<u64>,
+    ) -> Self {
+        let found = vec![None; deliveries.len()];
+        let (newest, verdict) = (HashMap::new(), Verdict::default());
+        Self { deliveries, evidence, forgotten, found, epoch: 0, newest, verdict }
+    }
+
+    /// What follows is in a stream that was made anew and knows nothing of what came before.
+    pub(crate) fn next_stream(&mut self) {
+        self.epoch += 1;
+    }
+
+    pub(crate) fn take(&mut self, stored: &Stored) {
+        let known = stored.number.and_then(|number| {
+            let index = usize::try_from(number).ok()?;
+            Some((number, index, *self.deliveries.get(index)?))
+        });
+        let Some((number, index, delivery)) = known else {
+            self.verdict.foreign += 1;
+            self.verdict.example("foreign", format_args!("sequence {}", stored.sequence));
+            return;
+        };
+        if !stored.intact {
+            self.verdict.altered += 1;
+            self.verdict.example("altered", format_args!("{number} at {}", stored.sequence));
+        }
+        match self.found[index] {
+            None => {
+                self.found[index] = Some(Found { epoch: self.epoch, sequence: stored.sequence });
+                self.first(number, &delivery, stored);
+            }
+            Some(first) if stored.resent || first.epoch != self.epoch => self.verdict.repeated += 1,
+            Some(first) => {
+                self.verdict.doubled += 1;
+                let (one, two) = (first.sequence, stored.sequence);
+                let at = stored.at.as_secs_f64();
+                self.verdict
+                    .example("doubled", format_args!("{number} at {one} and {two} ({at:.3})"));
+            }
+        }
+    }
+
+    /// Judges the place of a delivery that was not read before.
+    fn first(&mut self, number: u64, delivery: &Delivery, stored: &Stored) {
+        let forgotten = self.forgotten.contains(&number)
+            || self.evidence.iter().any(|regress| regress.covers(delivery));
+        let elsewhere = delivery.outcome != Outcome::Published(stored.sequence);
+        if stored.resent || (forgotten && elsewhere) {
+            self.verdict.late += 1;
+            return;
+        }
+        let newest = self.newest.entry(delivery.repository).or_insert(number);
+        let before = self.deliveries[usize::try_from(*newest).unwrap()];
+        if delivery.outcome.is_kept() && before.began > delivery.ended {
+            let (repository, newest) = (delivery.repository, *newest);
+            self.verdict.reordered += 1;
+            self.verdict.example(
+                "reordered",
+                format_args!(
+                    "{number} at {} after {newest}, repository {repository}",
+                    stored.sequence
+                ),
+            );
+        }
+        if delivery.began > before.began {
+            self.newest.insert(delivery.repository, number);
+        }
+    }
+
+    /// Adds what was not read. With `retain` the daemon must make up for what a server forgot.
+    pub(crate) fn finish(mut self, retain: bool) -> Verdict {
+        self.verdict.deliveries = self.deliveries.len() as u64;
+        for (number, delivery) in self.deliveries.iter().enumerate() {
+            match delivery.outcome {
+                Outcome::Published(_) => self.verdict.kept += 1,
+                Outcome::Spooled => {
+                    self.verdict.kept += 1;
+                    self.verdict.spooled += 1;
+                }
+                Outcome::Other(status) => {
+                    self.verdict.other += 1;
+                    *self.verdict.statuses.entry(status).or_default() += 1;
+                }
+                Outcome::Refused => self.verdict.refused += 1,
+                // The bench waits for every answer: one that is pending will never come.
+                Outcome::Unanswered | Outcome::Pending => self.verdict.unanswered += 1,
+            }
+            match (delivery.outcome.is_kept(), self.found[number].is_some()) {
+                (true, false) => self.absent(number as u64, delivery, retain),
+                (false, true) => self.verdict.unpromised += 1,
+                _ => {}
+            }
+        }
+        self.verdict
+    }
+
+    fn absent(&mut self, number: u64, delivery: &Delivery, retain: bool) {
+        let forgotten = self.forgotten.contains(&number)
+            || self.evidence.iter().any(|regress| regress.covers(delivery));
+        if forgotten && !retain {
+            self.verdict.forgotten += 1;
+            return;
+        }
+        self.verdict.missing += 1;
+        let Delivery { outcome, repository, ended, .. } = delivery;
+        self.verdict.example(
+            "missing",
+            format_args!("{number}, {outcome:?} at {ended:.3?}, repository {repository}"),
+        );
+    }
+}

@@ -1,0 +1,432 @@
+//! The world of one phase: servers, proxy, daemon, senders, and what was seen of the stream.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use async_nats::jetstream;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+use crate::daemon::Daemon;
+use crate::driver::{Driver, Load};
+use crate::ledger::Ledger;
+use crate::payload::SOURCE;
+use crate::proxy::Proxy;
+use crate::stored;
+use crate::support::hook::SECRET;
+use crate::support::nats::{NatsServer, free_port};
+use crate::tools::Tmpfs;
+use crate::verdict::{Judge, Regress, Stored, Verdict};
+
+/// How long something may take that happens by itself once a fault has ended.
+const LIMIT: Duration = Duration::from_secs(60);
+/// A stream that has not grown for so long does not grow any more.
+const STILL: Duration = Duration::from_secs(15);
+/// So long nothing may come after all is there: what comes twice mostly comes soon.
+const CALM: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(20);
+/// The duplicate window, which no phase outlasts.
+const WINDOW: &str = "1h";
+
+/// What a phase is started with.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// Three servers, and no proxy before them.
+    pub(crate) cluster: bool,
+    pub(crate) spool: bool,
+    /// The spool on a file system of its own that is soon full.
+    pub(crate) small_disk: bool,
+    /// The daemon keeps what it has published for some time.
+    pub(crate) retain: bool,
+    /// The library that changes the daemon's clock.
+    pub(crate) clock: Option<PathBuf>,
+}
+
+/// What does not differ between phases.
+pub(crate) struct Bench<'a> {
+    pub(crate) runtime: &'a Handle,
+    pub(crate) load: Load,
+    /// How long a fault lasts, about.
+    pub(crate) lasts: Duration,
+    pub(crate) say: &'a dyn Fn(&str),
+    pub(crate) interrupted: &'a AtomicBool,
+}
+
+/// A running phase. Dropping it ends everything.
+pub(crate) struct World<'a> {
+    pub(crate) daemon: Daemon,
+    pub(crate) servers: Vec<NatsServer>,
+    pub(crate) proxy: Proxy,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) lasts: Duration,
+    bench: &'a Bench<'a>,
+    setup: Setup,
+    run: u32,
+    client: async_nats::Client,
+    driver: Option<Driver>,
+    evidence: Vec<Regress>,
+    forgotten: HashSet<u64>,
+    /// What streams held that were deleted.
+    copies: Vec<Vec<Stored>>,
+    /// When the present stream was made, on the ledger's clock, as far as the bench knows.
+    made: Duration,
+    /// What of the present stream has been looked at, and which deliveries were there.
+    seen_until: u64,
+    seen: HashSet<u64>,
+    // After the daemon, which has files open there.
+    _disk: Option<Tmpfs>,
+    dir: TempDir,
+}
+
+/// The server's users: the daemon, which needs no password and may be forbidden to publish, and the bench.
+pub(crate) fn rules(may_publish: bool) -> String {
+    let deny = if may_publish { "" } else { "\"forge.>\"" };
+    format!(
+        "authorization {{ users = [\n  {{ user: bench, password: bench }}\n  \
+         {{ user: forge, password: forge, permissions: {{ publish: {{ deny: [{deny}] }} }} }}\n] }}\n\
+         no_auth_user: forge\n"
+    )
+}
+
+fn start_servers(cluster: bool) -> Vec<NatsServer> {
+    let count = if cluster { 3 } else { 1 };
+    let mut servers: Vec<_> = (0..count).map(|_| NatsServer::absent()).collect();
+    let ports: Vec<_> = servers.iter().map(|_| free_port()).collect();
+    for (index, server) in servers.iter().enumerate() {
+        let mut config = rules(true);
+        if cluster {
+            let routes = ports.iter().map(|port| format!("\"nats-route://127.0.0.1:{port}\""));
+            let routes = routes.collect::<Vec<_>>().join(", ");
+            config += &format!(
+                "server_name: n{index}\ncluster {{ name: chaos, listen: \"127.0.0.1:{}\", \
+                 routes: [{routes}] }}\n",
+                ports[index]
+            );
+        }
+        server.configure(&config);
+    }
+    for server in &mut servers {
+        server.launch();
+    }
+    for server in &mut servers {
+        server.wait();
+    }
+    servers
+}
+
+impl<'a> World<'a> {
+    /// Starts everything, and returns when the first delivery has been published.
+    pub(crate) fn start(bench: &'a Bench<'a>, setup: Setup, run: u32) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let servers = start_servers(setup.cluster);
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, servers[0].port));
+        let proxy = Proxy::start(bench.runtime, server)?;
+        let spool = dir.path().join("spool");
+        std::fs::create_dir(&spool)?;
+        let disk = setup.small_disk.then(|| Tmpfs::mount(&spool, 24)).transpose()?;
+        let urls: Vec<_> = match setup.cluster {
+            true => servers.iter().map(|server| server.url.clone()).collect(),
+            false => vec![format!("nats://{}", proxy.address)],
+        };
+        let environment = environment(&setup, dir.path())?;
+        let config = configuration(&setup, &urls, &spool);
+        let mut daemon = Daemon::prepare(dir.path(), &config, environment)?;
+        daemon.start()?;
+        let urls: Vec<_> = servers.iter().map(|server| server.url.clone()).collect();
+        let client = bench.runtime.block_on(connect(urls))?;
+        let mut world = World {
+            daemon,
+            servers,
+            proxy,
+            ledger: Arc::new(Ledger::open()),
+            lasts: bench.lasts,
+            bench,
+            setup,
+            run,
+            client,
+            driver: None,
+            evidence: Vec::new(),
+            forgotten: HashSet::new(),
+            copies: Vec::new(),
+            made: Duration::ZERO,
+            seen_until: 0,
+            seen: HashSet::new(),
+            _disk: disk,
+            dir,
+        };
+        world.until("the stream is there", |world| world.last_sequence().is_ok())?;
+        let driver =
+            Driver::start(bench.runtime, bench.load, world.daemon.hooks, run, &world.ledger);
+        world.driver = Some(driver);
+        world.recovered(Duration::ZERO)?;
+        Ok(world)
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The spool's directory.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.dir.path().join("spool")
+    }
+
+    pub(crate) fn has_clock(&self) -> bool {
+        self.setup.clock.is_some()
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        (self.bench.say)(&format!("    {text}"));
+    }
+
+    /// Lets time pass under load; fails when the daemon ends by itself.
+    pub(crate) fn hold(&mut self, how_long: Duration) -> Result<()> {
+        let end = Instant::now() + how_long;
+        loop {
+            self.daemon.check()?;
+            ensure!(!self.bench.interrupted.load(Ordering::Relaxed), "interrupted");
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(LOOK));
+        }
+    }
+
+    /// Waits until a condition holds.
+    fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) -> Result<()> {
+        let began = Instant::now();
+        while !holds(self) {
+            ensure!(began.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+            self.hold(LOOK)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the daemon's clock differ by this, as libfaketime words it.
+    pub(crate) fn set_clock(&self, offset: &str) -> Result<()> {
+        set_clock(self.dir.path(), offset)
+    }
+
+    /// A request to the JetStream API about the stream.
+    pub(crate) fn stream_api(&self, verb: &str, body: &Value) -> Result<Value> {
+        let subject = format!("$JS.API.STREAM.{verb}.FORGE");
+        let payload = serde_json::to_vec(body)?.into();
+        let answer = self.bench.runtime.block_on(self.client.request(subject, payload))?;
+        let answer: Value = serde_json::from_slice(&answer.payload)?;
+        match answer.get("error") {
+            Some(error) => bail!("JetStream refused {verb}: {error}"),
+            None => Ok(answer),
+        }
+    }
+
+    pub(crate) fn last_sequence(&self) -> Result<u64> {
+        let info = self.stream_api("INFO", &json!({}))?;
+        info["state"]["last_seq"].as_u64().context("no last sequence")
+    }
+
+    /// Starts the single server, and notes what it has forgotten before the daemon can talk to it.
+    pub(crate) fn start_server(&mut self) -> Result<()> {
+        self.proxy.change(|weather| weather.closed = true);
+        let acknowledged = self.ledger.highest_sequence(self.made);
+        self.servers[0].restart();
+        let mut last = None;
+        let mut gone = false;
+        self.until("the server speaks of the stream", |world| {
+            let answer = world.last_sequence();
+            gone = answer.as_ref().is_err_and(|error| error.to_string().contains("10059"));
+            last = answer.ok();
+            last.is_some() || gone
+        })?;
+        if let Some(last) = last.filter(|last| *last < acknowledged) {
+            self.say(&format!("the server has forgotten {} to {acknowledged}", last + 1));
+            let (since, back) = (self.made, self.ledger.now());
+            self.evidence.push(Regress { last, acknowledged, since, back });
+            self.seen_until = self.seen_until.min(last);
+        }
+        self.proxy.change(|weather| weather.closed = false);
+        Ok(())
+    }
+
+    fn stream(&self) -> Result<jetstream::stream::Stream> {
+        let context = jetstream::new(self.client.clone());
+        Ok(self.bench.runtime.block_on(context.get_stream("FORGE"))?)
+    }
+
+    /// Takes note of everything that the stream holds, before it is deleted.
+    pub(crate) fn copy_stream(&mut self) -> Result<()> {
+        let mut copy = Vec::new();
+        let stream = self.stream()?;
+        let ledger = Arc::clone(&self.ledger);
+        let read = stored::read(&stream, 0, |message, sequence| {
+            copy.push(stored::examine(self.run, message, sequence, |n| ledger.repository(n)));
+        });
+        self.bench.runtime.block_on(read)?;
+        self.seen.extend(copy.iter().filter_map(|stored| stored.number));
+        self.copies.push(copy);
+        (self.made, self.seen_until) = (self.ledger.now(), 0);
+        Ok(())
+    }
+
+    /// Takes note of what the stream holds after `sequence`, which the server is about to forget.
+    pub(crate) fn forget_after(&mut self, sequence: u64) -> Result<()> {
+        let stream = self.stream()?;
+        let (run, forgotten) = (self.run, &mut self.forgotten);
+        let read = stored::read(&stream, sequence, |message, _| {
+            forgotten.extend(stored::number(run, message));
+        });
+        self.bench.runtime.block_on(read)?;
+        self.seen.retain(|number| !self.forgotten.contains(number));
+        self.seen_until = self.seen_until.min(sequence);
+        Ok(())
+    }
+
+    /// Which of the servers leads the stream.
+    pub(crate) fn leader(&mut self) -> Result<usize> {
+        let mut leader = None;
+        self.until("the stream has a leader", |world| {
+            let info = world.stream_api("INFO", &json!({})).unwrap_or_default();
+            let name = info["cluster"]["leader"].as_str();
+            leader = name.and_then(|name| name.strip_prefix('n')?.parse().ok());
+            leader.is_some()
+        })?;
+        leader.context("no leader")
+    }
+
+    /// Waits until every server of the cluster has all of the stream.
+    pub(crate) fn all_current(&mut self) -> Result<()> {
+        self.until("all servers of the cluster have the stream", |world| {
+            let info = world.stream_api("INFO", &json!({})).unwrap_or_default();
+            let current =
+                |replica: &Value| replica["current"] == true && replica["offline"] != true;
+            let replicas = info["cluster"]["replicas"].as_array();
+            info["cluster"]["leader"].is_string()
+                && replicas.is_some_and(|all| all.len() == 2 && all.iter().all(current))
+        })
+    }
+
+    /// Waits until a delivery that began after `since` is published, and everything that was spooled before is
+    /// too; how long that took.
+    pub(crate) fn recovered(&mut self, since: Duration) -> Result<Duration> {
+        let mut published = None;
+        self.until("a delivery is published again", |world| {
+            published = world.ledger.published_after(since);
+            published.is_some()
+        })?;
+        let took = published.unwrap_or(since).saturating_sub(since);
+        let mut due: Vec<u64> = self.ledger.spooled_before(since);
+        if due.is_empty() {
+            return Ok(took);
+        }
+        self.until("what was spooled is published", |world| {
+            // The server may be busy with an election.
+            let _ = world.look();
+            due.retain(|number| !world.seen.contains(number));
+            due.is_empty()
+        })?;
+        Ok(took.max(self.ledger.now().saturating_sub(since)))
+    }
+
+    /// Looks at what has come since the last look.
+    fn look(&mut self) -> Result<()> {
+        let stream = self.stream()?;
+        let (run, seen) = (self.run, &mut self.seen);
+        let read = stored::read(&stream, self.seen_until, |message, _| {
+            seen.extend(stored::number(run, message));
+        });
+        self.seen_until = self.bench.runtime.block_on(read)?;
+        Ok(())
+    }
+
+    /// Ends the load, waits until the stream has everything or does not grow any more, and judges.
+    pub(crate) fn judge(&mut self) -> Result<Verdict> {
+        if let Some(driver) = self.driver.take() {
+            self.bench.runtime.block_on(driver.stop());
+        }
+        let (mut last, mut grown) = (None, Instant::now());
+        let mut verdict = None;
+        self.until_settled(|world| {
+            let now = world.last_sequence().ok();
+            if now.is_some() && now != last {
+                (last, grown) = (now, Instant::now());
+                verdict = Some(world.verdict()?);
+            }
+            let complete = verdict.as_ref().is_some_and(|verdict| verdict.missing == 0);
+            Ok(grown.elapsed() > if complete { CALM } else { STILL })
+        })?;
+        verdict.context("the stream cannot be read")
+    }
+
+    fn until_settled(&mut self, mut settled: impl FnMut(&mut Self) -> Result<bool>) -> Result<()> {
+        while !settled(self)? {
+            self.hold(LOOK * 10)?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&self) -> Result<Verdict> {
+        let deliveries = self.ledger.snapshot();
+        let mut judge = Judge::new(&deliveries, &self.evidence, &self.forgotten);
+        for copy in &self.copies {
+            copy.iter().for_each(|stored| judge.take(stored));
+            judge.next_stream();
+        }
+        let repository = |number| Some(deliveries.get(usize::try_from(number).ok()?)?.repository);
+        let stream = self.stream()?;
+        let read = stored::read(&stream, 0, |message, sequence| {
+            judge.take(&stored::examine(self.run, message, sequence, repository));
+        });
+        self.bench.runtime.block_on(read)?;
+        Ok(judge.finish(self.setup.retain))
+    }
+}
+
+async fn connect(urls: Vec<String>) -> Result<async_nats::Client> {
+    let options =
+        async_nats::ConnectOptions::with_user_and_password("bench".into(), "bench".into())
+            .retry_on_initial_connect()
+            .request_timeout(Some(Duration::from_secs(3)))
+            .reconnect_delay_callback(|_| Duration::from_millis(50));
+    Ok(options.connect(urls).await?)
+}
+
+fn configuration(setup: &Setup, urls: &[String], spool: &Path) -> String {
+    let urls = urls.iter().map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
+    let replicas = if setup.cluster { 3 } else { 1 };
+    let mut config = format!(
+        "[nats]\nservers = [{urls}]\n[stream]\ndiscard = \"new\"\nreplicas = {replicas}\n\
+         duplicate_window = \"{WINDOW}\"\n[sources.{SOURCE}]\nkind = \"gitea\"\nsecret = \"{SECRET}\"\n"
+    );
+    if setup.spool {
+        let retain = if setup.retain { "retain = \"10m\"\n" } else { "" };
+        config += &format!("[spool]\nenabled = true\ndir = \"{}\"\n{retain}", spool.display());
+    }
+    config
+}
+
+/// With the library every look at the clock also looks at a file.
+fn environment(setup: &Setup, dir: &Path) -> Result<Vec<(String, String)>> {
+    let Some(library) = &setup.clock else { return Ok(Vec::new()) };
+    set_clock(dir, "+0")?;
+    let pairs = [
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", dir.join("clock").display().to_string()),
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ];
+    Ok(pairs.map(|(name, value)| (name.to_owned(), value)).to_vec())
+}
+
+fn set_clock(dir: &Path, offset: &str) -> Result<()> {
+    let new = dir.join("clock.new");
+    std::fs::write(&new, offset)?;
+    // A reader sees one or the other, never half of it.
+    std::fs::rename(new, dir.join("clock")).context("cannot set the clock")
+}
