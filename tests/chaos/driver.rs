@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{NoAnswer, Pool};
@@ -18,6 +18,9 @@ use crate::random::Random;
 const REFUSED: Duration = Duration::from_millis(20);
 /// Repositories that have half of all deliveries.
 const BUSY: u64 = 4;
+
+/// One in so many deliveries begins a burst of so many, without pauses.
+const BURST: u64 = 20;
 
 /// How much is sent.
 #[derive(Clone, Copy, Debug)]
@@ -81,13 +84,15 @@ struct Sender {
 
 impl Sender {
     async fn send(mut self, pace: Duration, stop: CancellationToken) {
-        let mut pace = interval(pace.max(Duration::from_micros(1)));
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
-            pace.tick().await;
-            if self.deliver().await == Outcome::Refused {
-                sleep(REFUSED).await;
+            let burst = if self.random.below(BURST) == 0 { BURST } else { 1 };
+            for _ in 0..burst {
+                if self.deliver().await == Outcome::Refused {
+                    sleep(REFUSED).await;
+                }
             }
+            // On the average a burst pays for the pause that it left out.
+            sleep(self.random.between(Duration::ZERO, pace * 4)).await;
         }
     }
 

@@ -36,9 +36,9 @@ pub(crate) struct Options {
     /// Whether the daemon is given a spool; auto asks it whether it has one
     #[arg(long, value_enum, default_value_t = Spool::Auto)]
     pub(crate) spool: Spool,
-    /// Deliveries per second, at most
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) rate: u32,
+    /// Deliveries per second, about, and some in bursts [default: 800, with --short 400]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: Option<u32>,
     /// Deliveries at once, at most
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) senders: u16,
@@ -80,6 +80,7 @@ impl Options {
     }
 
     pub(crate) fn load(&self) -> Load {
-        Load { senders: self.senders, rate: self.rate, repositories: self.repositories }
+        let rate = self.rate.unwrap_or(if self.short { 400 } else { 800 });
+        Load { senders: self.senders, rate, repositories: self.repositories }
     }
 }

@@ -28,10 +28,10 @@ impl Random {
         about / 2 + about.mul_f64(f64::from(u32::try_from(self.below(1000)).unwrap()) / 1000.0)
     }
 
-    /// A time between the two, to the millisecond.
+    /// A time between the two, to the microsecond.
     pub(crate) fn between(&mut self, least: Duration, most: Duration) -> Duration {
-        let spread = most.saturating_sub(least).as_millis();
-        least + Duration::from_millis(self.below(u64::try_from(spread).unwrap() + 1))
+        let spread = most.saturating_sub(least).as_micros();
+        least + Duration::from_micros(self.below(u64::try_from(spread).unwrap() + 1))
     }
 
     /// `items` in another order.

@@ -1,4 +1,8 @@
-//! x
+//! Tests of the fault bench's own parts: a bench that finds nothing must be one that could.
+//!
+//! A target of its own, because the bench has no test harness.
+#![expect(dead_code, reason = "the parts are here without the run that uses all of them")]
+
 mod client;
 mod daemon;
 mod driver;
@@ -15,3 +19,298 @@ mod support;
 mod tools;
 mod verdict;
 mod world;
+
+use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use clap::{CommandFactory as _, Parser as _, ValueEnum as _};
+use serde_json::json;
+
+use crate::client::{NoAnswer, Pool};
+use crate::faults::Kind;
+use crate::ledger::{Delivery, Ledger, Outcome};
+use crate::options::Options;
+use crate::random::Random;
+use crate::verdict::{Judge, Regress, Stored, Verdict};
+
+/// A delivery for repository 0 that began and ended at these seconds.
+fn delivery(began: u64, ended: u64, outcome: Outcome) -> Delivery {
+    let (began, ended) = (Duration::from_secs(began), Duration::from_secs(ended));
+    Delivery { repository: 0, began, ended, outcome }
+}
+
+/// Three, each begun after the one before was published.
+fn three() -> Vec<Delivery> {
+    (0..3).map(|n| delivery(2 * n, 2 * n + 1, Outcome::Published(n + 1))).collect()
+}
+
+fn stored(number: u64, sequence: u64) -> Stored {
+    let at = Duration::from_secs(sequence);
+    Stored { number: Some(number), sequence, at, resent: false, intact: true }
+}
+
+/// The verdict when the stream has these deliveries, in this order.
+fn judge(deliveries: &[Delivery], numbers: &[u64]) -> Verdict {
+    let none = HashSet::new();
+    let mut judge = Judge::new(deliveries, &[], &none);
+    numbers.iter().zip(1..).for_each(|(number, sequence)| judge.take(&stored(*number, sequence)));
+    judge.finish(false)
+}
+
+#[test]
+fn everything_once_and_in_order_is_good() {
+    let verdict = judge(&three(), &[0, 1, 2]);
+    assert!(verdict.is_good(true));
+    assert_eq!((verdict.deliveries, verdict.kept, verdict.examples.len()), (3, 3, 0));
+}
+
+#[test]
+fn a_missing_one_is_found() {
+    let verdict = judge(&three(), &[0, 2]);
+    assert_eq!((verdict.missing, verdict.is_good(false)), (1, false));
+    assert!(verdict.examples[0].starts_with("missing: 1, Published(2)"), "{:?}", verdict.examples);
+}
+
+#[test]
+fn a_spooled_one_that_never_came_is_missing() {
+    let deliveries = [delivery(0, 1, Outcome::Spooled)];
+    assert_eq!((judge(&deliveries, &[]).missing, judge(&deliveries, &[0]).missing), (1, 0));
+}
+
+#[test]
+fn a_doubled_one_is_found() {
+    let verdict = judge(&three(), &[0, 1, 1, 2]);
+    assert_eq!((verdict.doubled, verdict.missing, verdict.is_good(false)), (1, 0, false));
+}
+
+#[test]
+fn one_that_is_marked_as_resent_is_not_doubled() {
+    let (deliveries, none) = (three(), HashSet::new());
+    let mut judge = Judge::new(&deliveries, &[], &none);
+    (0..3).for_each(|number| judge.take(&stored(number, number + 1)));
+    judge.take(&Stored { resent: true, ..stored(1, 4) });
+    let verdict = judge.finish(false);
+    assert_eq!((verdict.doubled, verdict.repeated, verdict.is_good(true)), (0, 1, true));
+}
+
+#[test]
+fn a_stream_that_was_made_anew_may_have_one_again_and_what_it_lost_counts() {
+    let (deliveries, none) = (three(), HashSet::new());
+    let mut judge = Judge::new(&deliveries, &[], &none);
+    judge.take(&stored(0, 1));
+    judge.take(&stored(1, 2));
+    judge.next_stream();
+    judge.take(&stored(1, 1));
+    judge.take(&stored(2, 2));
+    let verdict = judge.finish(false);
+    assert_eq!((verdict.missing, verdict.doubled, verdict.repeated), (0, 0, 1));
+}
+
+#[test]
+fn a_reordered_one_is_found() {
+    let verdict = judge(&three(), &[1, 0, 2]);
+    assert_eq!((verdict.reordered, verdict.is_good(false)), (1, false));
+    assert_eq!(verdict.examples, ["reordered: 0 at 2 after 1, repository 0"]);
+}
+
+#[test]
+fn one_that_began_later_and_was_refused_must_not_overtake_either() {
+    let deliveries = [delivery(0, 1, Outcome::Spooled), delivery(2, 3, Outcome::Other(503))];
+    assert_eq!(judge(&deliveries, &[1, 0]).reordered, 1);
+    let verdict = judge(&deliveries, &[0, 1]);
+    assert_eq!((verdict.reordered, verdict.unpromised), (0, 1));
+}
+
+#[test]
+fn concurrent_deliveries_and_other_repositories_may_come_in_any_order() {
+    let mut deliveries = vec![delivery(0, 3, Outcome::Spooled), delivery(2, 4, Outcome::Spooled)];
+    assert_eq!(judge(&deliveries, &[1, 0]).reordered, 0);
+    deliveries[1] = Delivery { repository: 1, ..delivery(5, 6, Outcome::Spooled) };
+    assert_eq!(judge(&deliveries, &[1, 0]).reordered, 0);
+}
+
+#[test]
+fn an_unanswered_one_counts_only_where_somebody_could_answer() {
+    let deliveries = [delivery(0, 5, Outcome::Unanswered), delivery(0, 1, Outcome::Refused)];
+    let verdict = judge(&deliveries, &[]);
+    assert_eq!((verdict.unanswered, verdict.refused), (1, 1));
+    assert_eq!((verdict.is_good(true), verdict.is_good(false)), (false, true));
+}
+
+#[test]
+fn a_changed_or_foreign_message_is_found() {
+    let (deliveries, none) = (three(), HashSet::new());
+    let mut judge = Judge::new(&deliveries, &[], &none);
+    judge.take(&Stored { intact: false, ..stored(0, 1) });
+    judge.take(&Stored { number: None, ..stored(0, 2) });
+    judge.take(&stored(77, 3));
+    let verdict = judge.finish(false);
+    assert_eq!((verdict.altered, verdict.foreign, verdict.is_good(false)), (1, 2, false));
+}
+
+#[test]
+fn a_server_is_blamed_only_by_evidence_and_never_with_retain() {
+    let deliveries = three();
+    let none = HashSet::new();
+    let second = Duration::from_secs;
+    let verdict = |regress: Regress, retain| {
+        let evidence = [regress];
+        let mut judge = Judge::new(&deliveries, &evidence, &none);
+        judge.take(&stored(0, 1));
+        let verdict = judge.finish(retain);
+        (verdict.forgotten, verdict.missing)
+    };
+    let whole = Regress { last: 1, acknowledged: 3, since: second(0), back: second(9) };
+    assert_eq!(verdict(whole, false), (2, 0));
+    assert_eq!(verdict(whole, true), (0, 2));
+    assert_eq!(verdict(Regress { last: 2, ..whole }, false), (1, 1));
+    assert_eq!(verdict(Regress { back: second(4), ..whole }, false), (1, 1), "answered later");
+    assert_eq!(verdict(Regress { since: second(3), ..whole }, false), (1, 1), "of another stream");
+}
+
+#[test]
+fn what_a_server_forgot_may_come_late() {
+    let deliveries = three();
+    let forgotten = HashSet::from([1]);
+    let mut judge = Judge::new(&deliveries, &[], &forgotten);
+    for (number, sequence) in [(0, 1), (2, 2), (1, 3)] {
+        judge.take(&stored(number, sequence));
+    }
+    let verdict = judge.finish(true);
+    assert_eq!((verdict.late, verdict.reordered, verdict.is_good(true)), (1, 0, true));
+}
+
+#[test]
+fn a_body_is_intact_only_to_the_byte_and_with_both_digests() {
+    let sent = payload::body(7, 3);
+    let digest = format!("blake3={}", blake3::hash(&sent).to_hex());
+    let message = |raw: &[u8], digest: &str| {
+        let raw = String::from_utf8(raw.to_vec()).unwrap();
+        format!("{{\"delivery\":{},\"raw\":{raw}}}", json!({ "digest": digest })).into_bytes()
+    };
+    let intact = |body: &[u8], header| stored::is_intact(body, header, &sent).is_ok();
+    assert!(intact(&message(&sent, &digest), Some(&*digest)));
+    assert!(!intact(&message(&payload::body(8, 3), &digest), Some(&*digest)));
+    assert!(!intact(&message(&sent, "blake3=00"), Some(&*digest)));
+    assert!(!intact(&message(&sent, &digest), Some("blake3=00")));
+    assert!(!intact(&message(&sent, &digest), None));
+    let compact = serde_json::to_vec(&serde_json::from_slice::<serde_json::Value>(&sent).unwrap());
+    assert!(
+        !intact(&message(&compact.unwrap(), &digest), Some(&*digest)),
+        "the same JSON in other bytes"
+    );
+}
+
+#[test]
+fn an_event_id_gives_its_number_back_and_none_of_another_run() {
+    let id = payload::event_id(9, 123_456);
+    assert_eq!(payload::number_of(9, &id), Some(123_456));
+    assert_eq!(payload::number_of(10, &id), None);
+    assert_eq!(payload::number_of(9, "gitea:something-else"), None);
+}
+
+#[test]
+fn a_ledger_knows_the_first_publication_after_a_moment() {
+    let ledger = Ledger::open();
+    let before = ledger.enter(0);
+    ledger.ended(before, Outcome::Published(4));
+    let now = ledger.now();
+    assert_eq!(ledger.published_after(now), None);
+    let spooled = ledger.enter(0);
+    ledger.ended(spooled, Outcome::Spooled);
+    assert_eq!(ledger.published_after(now), None);
+    let published = ledger.enter(0);
+    ledger.began(published);
+    ledger.ended(published, Outcome::Published(5));
+    assert!(ledger.published_after(now).unwrap() >= now);
+    assert_eq!(ledger.spooled_before(ledger.now()), [spooled]);
+    assert_eq!(ledger.highest_sequence(Duration::ZERO), 5);
+    assert_eq!(ledger.highest_sequence(ledger.now()), 0);
+}
+
+/// Takes connections, reads a request on each, answers as often as told, and closes it. Counts requests.
+fn server(answers: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, requests) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&requests);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            for number in 0..=answers {
+                let mut buffer = [0; 16 * 1024];
+                let mut read = 0;
+                while read < buffer.len() && !buffer[..read].ends_with(b"}") {
+                    match connection.read(&mut buffer[read..]).unwrap() {
+                        0 => break,
+                        more => read += more,
+                    }
+                }
+                if read > 0 {
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+                if number < answers {
+                    connection
+                        .write_all(b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\n{}")
+                        .unwrap();
+                }
+            }
+        }
+    });
+    (address, requests)
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_is_never_sent_again() {
+    let (address, requests) = server(1);
+    let pool = Pool::new(address);
+    let hook = payload::hook(1, 1, 1);
+    assert_eq!(pool.deliver("/hooks/gitea", &hook).await.unwrap().0, 503);
+    // On the same connection, which is closed when the second request has been read.
+    assert_eq!(pool.deliver("/hooks/gitea", &hook).await.unwrap_err(), NoAnswer::Lost);
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn nobody_listening_is_told_from_no_answer() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = Pool::new(address).deliver("/hooks/gitea", &payload::hook(1, 1, 1)).await;
+    assert_eq!(refused.unwrap_err(), NoAnswer::Refused);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_numbers() {
+    let numbers = |seed| {
+        let mut random = Random::new(seed);
+        [(); 4].map(|()| random.next())
+    };
+    assert_eq!(numbers(7), numbers(7));
+    assert_ne!(numbers(7), numbers(8));
+    let mut random = Random::new(1);
+    let about = Duration::from_secs(2);
+    for _ in 0..100 {
+        let time = random.around(about);
+        assert!(time >= about / 2 && time <= about * 3 / 2, "{time:?}");
+    }
+}
+
+#[test]
+fn the_command_line_is_well_formed_and_shares_the_cycles_out() {
+    Options::command().debug_assert();
+    let count = u32::try_from(Kind::value_variants().len()).unwrap();
+    let long = Options::parse_from(["chaos"]).plan();
+    assert_eq!(long.len(), Kind::value_variants().len());
+    assert!(long.iter().map(|(_, cycles)| cycles).sum::<u32>() >= 200);
+    let plan = |arguments: &[&str]| Options::parse_from(["chaos"].iter().chain(arguments)).plan();
+    assert_eq!(
+        plan(&["--faults", "cut,mixed", "--cycles", "3"]),
+        [(Kind::Cut, 2), (Kind::Mixed, 1)]
+    );
+    let short = plan(&["--short"]);
+    assert!(short.len() < long.len() && short.iter().all(|(_, cycles)| *cycles == 1));
+    assert_eq!(plan(&["--cycles", &(count + 1).to_string()])[0].1, 2);
+    assert!(Options::try_parse_from(["chaos", "--faults", "earthquake"]).is_err());
+}
