@@ -14,8 +14,9 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::random::Random;
+use crate::setup::{Setup, Spool};
 use crate::tools::Tools;
-use crate::world::{Setup, World};
+use crate::world::World;
 
 /// Something that goes wrong, and is put right again.
 pub(crate) trait Fault {
@@ -126,11 +127,10 @@ impl Kind {
     /// What its phase is started with.
     pub(crate) fn setup(self, tools: &Tools) -> Setup {
         let clock = matches!(self, Self::Clock | Self::Mixed);
+        let spool = Spool { small_disk: self == Self::DiskFull, retain: self == Self::Rollback };
         Setup {
             cluster: matches!(self, Self::ClusterLeader | Self::ClusterRolling),
-            spool: tools.spool.is_ok(),
-            small_disk: self == Self::DiskFull,
-            retain: self == Self::Rollback,
+            spool: tools.spool.is_ok().then_some(spool),
             clock: tools.faketime.clone().ok().filter(|_| clock),
         }
     }

@@ -20,6 +20,7 @@ mod proxy;
 mod random;
 mod report;
 mod run;
+mod setup;
 mod stored;
 mod support;
 mod tools;

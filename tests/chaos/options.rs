@@ -30,8 +30,8 @@ pub(crate) struct Options {
     /// A fixed list of fault cycles that takes less than two minutes
     #[arg(long)]
     pub(crate) short: bool,
-    /// The NATS server to run [default: FORGEWIRE_NATS_SERVER, else nats-server]
-    #[arg(long, value_name = "PATH")]
+    /// The NATS server to run [default: nats-server]
+    #[arg(long, value_name = "PATH", env = "FORGEWIRE_NATS_SERVER")]
     pub(crate) nats_server: Option<PathBuf>,
     /// Whether the daemon is given a spool; auto asks it whether it has one
     #[arg(long, value_enum, default_value_t = Spool::Auto)]

@@ -16,7 +16,9 @@ pub(crate) fn render(outcome: &Outcome) -> String {
     let Outcome { seed, server, spool, seconds, phases } = outcome;
     let spool = if *spool { "with" } else { "without" };
     let mut text = HEAD.to_owned();
-    phases.iter().for_each(|phase| row(&mut text, phase));
+    for phase in phases {
+        row(&mut text, phase);
+    }
     let cycles: u32 = phases.iter().map(|phase| phase.cycles).sum();
     // Writing to a string cannot fail.
     let _ = writeln!(
@@ -24,7 +26,9 @@ pub(crate) fn render(outcome: &Outcome) -> String {
         "\n{cycles} cycles in {seconds:.0} s, seed {seed}, {server}, {spool} spool. Nothing listened for those that \
          were refused; other statuses than 2xx promise nothing."
     );
-    phases.iter().for_each(|phase| notes(&mut text, phase));
+    for phase in phases {
+        notes(&mut text, phase);
+    }
     let failed = phases.iter().filter(|phase| phase.failed.is_some()).count();
     let _ = match failed {
         0 => writeln!(text, "\nEvery promise was kept."),
@@ -81,8 +85,8 @@ fn notes(text: &mut String, phase: &Phase) {
     notes.extend(phase.failed.iter().map(|why| format!("FAILED: {why}")));
     if !notes.is_empty() {
         let _ = writeln!(text, "\n{}:", phase.fault);
-        notes.iter().for_each(|note| {
+        for note in notes {
             let _ = writeln!(text, "- {note}");
-        });
+        }
     }
 }

@@ -16,11 +16,10 @@ use tokio::runtime::Handle;
 use crate::daemon::Daemon;
 use crate::driver::{Driver, Load};
 use crate::ledger::Ledger;
-use crate::payload::SOURCE;
 use crate::proxy::Proxy;
+use crate::setup::{self, Setup};
 use crate::stored;
-use crate::support::hook::SECRET;
-use crate::support::nats::{NatsServer, free_port};
+use crate::support::nats::NatsServer;
 use crate::tools::Tmpfs;
 use crate::verdict::{Judge, Regress, Stored, Verdict};
 
@@ -30,23 +29,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 const STILL: Duration = Duration::from_secs(15);
 /// So long nothing may come after all is there: what comes twice mostly comes soon.
 const CALM: Duration = Duration::from_secs(2);
+/// The small disk, in MiB.
+const SMALL: u32 = 24;
 const LOOK: Duration = Duration::from_millis(20);
-/// The duplicate window, which no phase outlasts.
-const WINDOW: &str = "1h";
-
-/// What a phase is started with.
-#[derive(Clone, Debug)]
-pub(crate) struct Setup {
-    /// Three servers, and no proxy before them.
-    pub(crate) cluster: bool,
-    pub(crate) spool: bool,
-    /// The spool on a file system of its own that is soon full.
-    pub(crate) small_disk: bool,
-    /// The daemon keeps what it has published for some time.
-    pub(crate) retain: bool,
-    /// The library that changes the daemon's clock.
-    pub(crate) clock: Option<PathBuf>,
-}
 
 /// What does not differ between phases.
 pub(crate) struct Bench<'a> {
@@ -84,62 +69,25 @@ pub(crate) struct World<'a> {
     dir: TempDir,
 }
 
-/// The server's users: the daemon, which needs no password and may be forbidden to publish, and the bench.
-pub(crate) fn rules(may_publish: bool) -> String {
-    let deny = if may_publish { "" } else { "\"forge.>\"" };
-    format!(
-        "authorization {{ users = [\n  {{ user: bench, password: bench }}\n  \
-         {{ user: forge, password: forge, permissions: {{ publish: {{ deny: [{deny}] }} }} }}\n] }}\n\
-         no_auth_user: forge\n"
-    )
-}
-
-fn start_servers(cluster: bool) -> Vec<NatsServer> {
-    let count = if cluster { 3 } else { 1 };
-    let mut servers: Vec<_> = (0..count).map(|_| NatsServer::absent()).collect();
-    let ports: Vec<_> = servers.iter().map(|_| free_port()).collect();
-    for (index, server) in servers.iter().enumerate() {
-        let mut config = rules(true);
-        if cluster {
-            let routes = ports.iter().map(|port| format!("\"nats-route://127.0.0.1:{port}\""));
-            let routes = routes.collect::<Vec<_>>().join(", ");
-            config += &format!(
-                "server_name: n{index}\ncluster {{ name: chaos, listen: \"127.0.0.1:{}\", \
-                 routes: [{routes}] }}\n",
-                ports[index]
-            );
-        }
-        server.configure(&config);
-    }
-    for server in &mut servers {
-        server.launch();
-    }
-    for server in &mut servers {
-        server.wait();
-    }
-    servers
-}
-
 impl<'a> World<'a> {
     /// Starts everything, and returns when the first delivery has been published.
     pub(crate) fn start(bench: &'a Bench<'a>, setup: Setup, run: u32) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let servers = start_servers(setup.cluster);
+        let servers = setup.start_servers();
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, servers[0].port));
         let proxy = Proxy::start(bench.runtime, server)?;
         let spool = dir.path().join("spool");
         std::fs::create_dir(&spool)?;
-        let disk = setup.small_disk.then(|| Tmpfs::mount(&spool, 24)).transpose()?;
-        let urls: Vec<_> = match setup.cluster {
-            true => servers.iter().map(|server| server.url.clone()).collect(),
-            false => vec![format!("nats://{}", proxy.address)],
-        };
-        let environment = environment(&setup, dir.path())?;
-        let config = configuration(&setup, &urls, &spool);
+        let small = setup.spool.as_ref().is_some_and(|spool| spool.small_disk);
+        let disk = small.then(|| Tmpfs::mount(&spool, SMALL)).transpose()?;
+        let direct: Vec<_> = servers.iter().map(|server| server.url.clone()).collect();
+        let through = [format!("nats://{}", proxy.address)];
+        let urls = if setup.cluster { &*direct } else { &through };
+        let environment = setup.environment(dir.path())?;
+        let config = setup.configuration(urls, &spool);
         let mut daemon = Daemon::prepare(dir.path(), &config, environment)?;
         daemon.start()?;
-        let urls: Vec<_> = servers.iter().map(|server| server.url.clone()).collect();
-        let client = bench.runtime.block_on(connect(urls))?;
+        let client = bench.runtime.block_on(connect(direct))?;
         let mut world = World {
             daemon,
             servers,
@@ -211,7 +159,7 @@ impl<'a> World<'a> {
 
     /// Makes the daemon's clock differ by this, as libfaketime words it.
     pub(crate) fn set_clock(&self, offset: &str) -> Result<()> {
-        set_clock(self.dir.path(), offset)
+        setup::set_clock(self.dir.path(), offset)
     }
 
     /// A request to the JetStream API about the stream.
@@ -374,7 +322,9 @@ impl<'a> World<'a> {
         let deliveries = self.ledger.snapshot();
         let mut judge = Judge::new(&deliveries, &self.evidence, &self.forgotten);
         for copy in &self.copies {
-            copy.iter().for_each(|stored| judge.take(stored));
+            for stored in copy {
+                judge.take(stored);
+            }
             judge.next_stream();
         }
         let repository = |number| Some(deliveries.get(usize::try_from(number).ok()?)?.repository);
@@ -383,7 +333,7 @@ impl<'a> World<'a> {
             judge.take(&stored::examine(self.run, message, sequence, repository));
         });
         self.bench.runtime.block_on(read)?;
-        Ok(judge.finish(self.setup.retain))
+        Ok(judge.finish(self.setup.retains()))
     }
 }
 
@@ -394,39 +344,4 @@ async fn connect(urls: Vec<String>) -> Result<async_nats::Client> {
             .request_timeout(Some(Duration::from_secs(3)))
             .reconnect_delay_callback(|_| Duration::from_millis(50));
     Ok(options.connect(urls).await?)
-}
-
-fn configuration(setup: &Setup, urls: &[String], spool: &Path) -> String {
-    let urls = urls.iter().map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
-    let replicas = if setup.cluster { 3 } else { 1 };
-    let mut config = format!(
-        "[nats]\nservers = [{urls}]\n[stream]\ndiscard = \"new\"\nreplicas = {replicas}\n\
-         duplicate_window = \"{WINDOW}\"\n[sources.{SOURCE}]\nkind = \"gitea\"\nsecret = \"{SECRET}\"\n"
-    );
-    if setup.spool {
-        let retain = if setup.retain { "retain = \"10m\"\n" } else { "" };
-        config += &format!("[spool]\nenabled = true\ndir = \"{}\"\n{retain}", spool.display());
-    }
-    config
-}
-
-/// With the library every look at the clock also looks at a file.
-fn environment(setup: &Setup, dir: &Path) -> Result<Vec<(String, String)>> {
-    let Some(library) = &setup.clock else { return Ok(Vec::new()) };
-    set_clock(dir, "+0")?;
-    let pairs = [
-        ("LD_PRELOAD", library.display().to_string()),
-        ("FAKETIME_TIMESTAMP_FILE", dir.join("clock").display().to_string()),
-        ("FAKETIME_NO_CACHE", "1".to_owned()),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
-    ];
-    Ok(pairs.map(|(name, value)| (name.to_owned(), value)).to_vec())
-}
-
-fn set_clock(dir: &Path, offset: &str) -> Result<()> {
-    let new = dir.join("clock.new");
-    std::fs::write(&new, offset)?;
-    // A reader sees one or the other, never half of it.
-    std::fs::rename(new, dir.join("clock")).context("cannot set the clock")
 }

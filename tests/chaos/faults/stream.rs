@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::Fault;
 use crate::random::Random;
-use crate::world::{World, rules};
+use crate::setup::rules;
+use crate::world::World;
 
 /// The daemon may not publish.
 pub(super) struct Permission;
