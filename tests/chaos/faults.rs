@@ -57,7 +57,7 @@ pub(crate) enum Kind {
     StreamFull,
     /// The stream is deleted, and made again
     StreamRecreated,
-    /// The server's store is put back to an older copy
+    /// The server's store is put back to an older copy; without a spool the loss is only counted
     Rollback,
     /// kill -9 of the leader of the stream, one of three servers
     ClusterLeader,
@@ -118,7 +118,6 @@ impl Kind {
         match self {
             Self::DiskFull => spool().or_else(|| tools.mount.err().map(|why| (why, false))),
             Self::FsyncEio => spool().or_else(|| tools.strace.err().map(|why| (why, true))),
-            Self::Rollback => spool(),
             Self::Clock => tools.faketime.as_ref().err().map(|why| (*why, true)),
             _ => None,
         }

@@ -110,10 +110,10 @@ impl Ledger {
         spooled.map(|(number, _)| number).collect()
     }
 
-    /// The highest sequence of any receipt for a delivery that began after `since`.
+    /// The highest sequence of any receipt that came after `since`.
     pub(crate) fn highest_sequence(&self, since: Duration) -> u64 {
         let sequence = |delivery: &Delivery| match delivery.outcome {
-            Outcome::Published(sequence) if delivery.began > since => sequence,
+            Outcome::Published(sequence) if delivery.ended > since => sequence,
             _ => 0,
         };
         self.all().iter().map(sequence).max().unwrap_or(0)

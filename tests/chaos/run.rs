@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Serialize;
@@ -16,8 +16,8 @@ use crate::tools::Tools;
 use crate::verdict::Verdict;
 use crate::world::{Bench, World};
 
-/// How long all is well between two cycles.
-const REST: Duration = Duration::from_millis(300);
+/// How long all is well between two cycles, in terms of how long a fault lasts.
+const REST: f64 = 0.4;
 
 /// What became of a run.
 #[derive(Debug, Serialize)]
@@ -120,7 +120,7 @@ fn phase(bench: &Bench<'_>, tools: &Tools, kind: Kind, cycles: u32, seed: u64) -
     (bench.say)(&format!("{}: {cycles} cycles", phase.fault));
     // What the bench stands on panics where it cannot go on; the other phases can.
     let made =
-        catch_unwind(AssertUnwindSafe(|| cycle(bench, tools, kind, cycles, seed, &mut phase)));
+        catch_unwind(AssertUnwindSafe(|| cycles_of(bench, tools, kind, cycles, seed, &mut phase)));
     let made = made.unwrap_or_else(|panic| {
         let text = panic.downcast::<String>().map_or_else(|_| "a panic".to_owned(), |text| *text);
         Err(anyhow!("{text}"))
@@ -129,7 +129,7 @@ fn phase(bench: &Bench<'_>, tools: &Tools, kind: Kind, cycles: u32, seed: u64) -
     phase
 }
 
-fn cycle(
+fn cycles_of(
     bench: &Bench<'_>,
     tools: &Tools,
     kind: Kind,
@@ -141,14 +141,15 @@ fn cycle(
     let mut random = Random::new(seed ^ (kind as u64) << 32);
     let run = u32::try_from(random.below(u32::MAX.into()))?;
     let mut world = World::start(bench, kind.setup(tools), run)?;
-    let made = make(&mut world, kind, cycles, &mut random, phase).and_then(|()| {
-        let verdict = world.judge()?;
+    let made = make(&mut world, kind, cycles, &mut random, phase);
+    // A phase that broke off has something to say all the same.
+    let judged = world.judge().and_then(|verdict| {
         let good = verdict.is_good(kind.answers_all());
         phase.verdict = Some(verdict);
         ensure!(good, "a promise was broken");
         Ok(())
     });
-    made.map_err(|error| match keep_log(&world, phase) {
+    made.and(judged).map_err(|error| match keep_log(&world, phase) {
         Ok(kept) => error.context(kept),
         Err(_lost) => error,
     })
@@ -173,7 +174,7 @@ fn make(
         phase.longest_recovery = phase.longest_recovery.max(took);
         phase.cycles = cycle;
         world.say(&format!("cycle {cycle}: {lasts:.1?}, recovered after {took:.3} s"));
-        world.hold(REST)?;
+        world.hold(world.lasts.mul_f64(REST))?;
     }
     Ok(())
 }

@@ -32,10 +32,12 @@ use clap::{CommandFactory as _, Parser as _, ValueEnum as _};
 use serde_json::json;
 
 use crate::client::{NoAnswer, Pool};
+use crate::daemon::until_said;
 use crate::faults::Kind;
 use crate::ledger::{Delivery, Ledger, Outcome};
-use crate::options::Options;
+use crate::options::{Options, Spool};
 use crate::random::Random;
+use crate::tools::{Strace, Tmpfs, Tools, fill};
 use crate::verdict::{Judge, Regress, Stored, Verdict};
 
 /// A delivery for repository 0 that began and ended at these seconds.
@@ -280,6 +282,47 @@ async fn nobody_listening_is_told_from_no_answer() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = Pool::new(address).deliver("/hooks/gitea", &payload::hook(1, 1, 1)).await;
     assert_eq!(refused.unwrap_err(), NoAnswer::Refused);
+}
+
+#[test]
+fn a_filled_disk_takes_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    // Only root may mount; the bench then says that the fault did not run.
+    let Ok(disk) = Tmpfs::mount(dir.path(), 1) else { return };
+    fill(&dir.path().join("filler")).unwrap();
+    let more = std::fs::write(dir.path().join("more"), "x").unwrap_err();
+    assert_eq!(more.kind(), std::io::ErrorKind::StorageFull);
+    std::fs::remove_file(dir.path().join("filler")).unwrap();
+    std::fs::write(dir.path().join("more"), "x").unwrap();
+    drop(disk);
+    assert!(!dir.path().join("more").exists(), "it is unmounted");
+}
+
+#[test]
+fn fsync_fails_for_a_process_that_strace_holds_and_for_no_longer() {
+    if Tools::find(Spool::Off).strace.is_err() {
+        assert!(std::env::var_os("CI").is_none(), "needs strace");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let said = dir.path().join("said");
+    let each = "while :; do sync --data . && echo kept || echo failed; sleep 0.02; done";
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", each])
+        .current_dir(dir.path())
+        .stdout(std::fs::File::create(&said).unwrap())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    until_said(&said, "kept");
+    let strace = Strace::attach(child.id(), &dir.path().join("strace")).unwrap();
+    until_said(&said, "failed");
+    drop(strace);
+    assert!(Strace::failures(&dir.path().join("strace")) > 0);
+    std::fs::write(&said, "").unwrap();
+    until_said(&said, "kept");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

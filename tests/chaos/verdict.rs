@@ -34,7 +34,7 @@ pub(crate) struct Regress {
     pub(crate) last: u64,
     /// The highest that it had acknowledged.
     pub(crate) acknowledged: u64,
-    /// When the stream was made, on the ledger's clock.
+    /// Since when sequences were counted as they were then, on the ledger's clock.
     pub(crate) since: Duration,
     /// When the server was back.
     pub(crate) back: Duration,
@@ -45,7 +45,7 @@ impl Regress {
         match delivery.outcome {
             Outcome::Published(sequence) => {
                 (self.last + 1..=self.acknowledged).contains(&sequence)
-                    && delivery.began > self.since
+                    && delivery.ended > self.since
                     && delivery.ended < self.back
             }
             _ => false,

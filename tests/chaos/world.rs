@@ -59,8 +59,9 @@ pub(crate) struct World<'a> {
     forgotten: HashSet<u64>,
     /// What streams held that were deleted.
     copies: Vec<Vec<Stored>>,
-    /// When the present stream was made, on the ledger's clock, as far as the bench knows.
-    made: Duration,
+    /// Since when sequences are counted as they are now, on the ledger's clock: a stream was made anew, or a
+    /// server forgot some.
+    since: Duration,
     /// What of the present stream has been looked at, and which deliveries were there.
     seen_until: u64,
     seen: HashSet<u64>,
@@ -102,7 +103,7 @@ impl<'a> World<'a> {
             evidence: Vec::new(),
             forgotten: HashSet::new(),
             copies: Vec::new(),
-            made: Duration::ZERO,
+            since: Duration::ZERO,
             seen_until: 0,
             seen: HashSet::new(),
             _disk: disk,
@@ -179,10 +180,16 @@ impl<'a> World<'a> {
         info["state"]["last_seq"].as_u64().context("no last sequence")
     }
 
+    /// Cuts the daemon off from the server.
+    pub(crate) fn close_proxy(&self) {
+        self.proxy.change(|weather| weather.closed = true);
+        self.proxy.cut();
+    }
+
     /// Starts the single server, and notes what it has forgotten before the daemon can talk to it.
     pub(crate) fn start_server(&mut self) -> Result<()> {
         self.proxy.change(|weather| weather.closed = true);
-        let acknowledged = self.ledger.highest_sequence(self.made);
+        let acknowledged = self.ledger.highest_sequence(self.since);
         self.servers[0].restart();
         let mut last = None;
         let mut gone = false;
@@ -194,8 +201,9 @@ impl<'a> World<'a> {
         })?;
         if let Some(last) = last.filter(|last| *last < acknowledged) {
             self.say(&format!("the server has forgotten {} to {acknowledged}", last + 1));
-            let (since, back) = (self.made, self.ledger.now());
+            let (since, back) = (self.since, self.ledger.now());
             self.evidence.push(Regress { last, acknowledged, since, back });
+            self.since = back;
             self.seen_until = self.seen_until.min(last);
         }
         self.proxy.change(|weather| weather.closed = false);
@@ -218,7 +226,7 @@ impl<'a> World<'a> {
         self.bench.runtime.block_on(read)?;
         self.seen.extend(copy.iter().filter_map(|stored| stored.number));
         self.copies.push(copy);
-        (self.made, self.seen_until) = (self.ledger.now(), 0);
+        (self.since, self.seen_until) = (self.ledger.now(), 0);
         Ok(())
     }
 
@@ -297,25 +305,22 @@ impl<'a> World<'a> {
         if let Some(driver) = self.driver.take() {
             self.bench.runtime.block_on(driver.stop());
         }
-        let (mut last, mut grown) = (None, Instant::now());
-        let mut verdict = None;
-        self.until_settled(|world| {
-            let now = world.last_sequence().ok();
-            if now.is_some() && now != last {
-                (last, grown) = (now, Instant::now());
-                verdict = Some(world.verdict()?);
+        let (mut last, mut grown, mut judged) = (0, Instant::now(), None);
+        loop {
+            // A stream that cannot be asked has not grown either.
+            let now = self.last_sequence().unwrap_or(last);
+            if now != last {
+                (last, grown, judged) = (now, Instant::now(), None);
             }
-            let complete = verdict.as_ref().is_some_and(|verdict| verdict.missing == 0);
-            Ok(grown.elapsed() > if complete { CALM } else { STILL })
-        })?;
-        verdict.context("the stream cannot be read")
-    }
-
-    fn until_settled(&mut self, mut settled: impl FnMut(&mut Self) -> Result<bool>) -> Result<()> {
-        while !settled(self)? {
-            self.hold(LOOK * 10)?;
+            if grown.elapsed() > CALM && judged.is_none() {
+                judged = Some(self.verdict()?);
+            }
+            let missing = judged.as_ref().is_none_or(|verdict| verdict.missing > 0);
+            match judged.take_if(|_| !missing || grown.elapsed() > STILL) {
+                Some(verdict) => return Ok(verdict),
+                None => self.hold(LOOK * 5)?,
+            }
         }
-        Ok(())
     }
 
     fn verdict(&self) -> Result<Verdict> {

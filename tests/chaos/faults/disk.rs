@@ -12,21 +12,12 @@ use crate::world::World;
 /// So much is spooled before the disk makes trouble, and after it has stopped to.
 const SPOOLING: Duration = Duration::from_millis(500);
 
-fn away(world: &World<'_>) {
-    world.proxy.change(|weather| weather.closed = true);
-    world.proxy.cut();
-}
-
-fn back(world: &World<'_>) {
-    world.proxy.change(|weather| weather.closed = false);
-}
-
 /// The disk is full.
 pub(super) struct Full;
 
 impl Fault for Full {
     fn begin(&mut self, world: &mut World<'_>, _random: &mut Random) -> Result<()> {
-        away(world);
+        world.close_proxy();
         world.hold(SPOOLING)?;
         fill(&world.spool().join("filler"))
     }
@@ -34,7 +25,7 @@ impl Fault for Full {
     fn end(&mut self, world: &mut World<'_>) -> Result<()> {
         std::fs::remove_file(world.spool().join("filler"))?;
         world.hold(SPOOLING)?;
-        back(world);
+        world.proxy.change(|weather| weather.closed = false);
         Ok(())
     }
 }
@@ -47,7 +38,7 @@ pub(super) struct Eio {
 
 impl Fault for Eio {
     fn begin(&mut self, world: &mut World<'_>, _random: &mut Random) -> Result<()> {
-        away(world);
+        world.close_proxy();
         world.hold(SPOOLING)?;
         let pid = world.daemon.pid().context("the daemon does not run")?;
         self.strace = Some(Strace::attach(pid, &world.dir().join("strace.log"))?);
@@ -60,7 +51,7 @@ impl Fault for Eio {
         let failures = Strace::failures(&world.dir().join("strace.log"));
         ensure!(failures > 0, "the daemon called no fsync: this fault was none");
         world.daemon.start()?;
-        back(world);
+        world.proxy.change(|weather| weather.closed = false);
         Ok(())
     }
 }

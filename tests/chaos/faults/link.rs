@@ -13,8 +13,7 @@ pub(super) struct Cut;
 
 impl Fault for Cut {
     fn begin(&mut self, world: &mut World<'_>, _random: &mut Random) -> Result<()> {
-        world.proxy.change(|weather| weather.closed = true);
-        world.proxy.cut();
+        world.close_proxy();
         Ok(())
     }
 
@@ -66,8 +65,7 @@ impl Fault for SwallowAcks {
     }
 
     fn end(&mut self, world: &mut World<'_>) -> Result<()> {
-        world.proxy.change(|weather| weather.closed = true);
-        world.proxy.cut();
+        world.close_proxy();
         world.proxy.change(|weather| (weather.closed, weather.swallow) = (false, false));
         Ok(())
     }

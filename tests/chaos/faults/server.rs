@@ -75,17 +75,16 @@ pub(super) struct Rollback {
 
 impl Fault for Rollback {
     fn begin(&mut self, world: &mut World<'_>, _random: &mut Random) -> Result<()> {
+        world.close_proxy();
+        self.last = world.last_sequence()?;
         world.servers[0].stop();
         let dir = world.servers[0].dir.path().to_owned();
         copy(&dir.join("store"), &dir.join("older"))?;
-        world.start_server()?;
-        self.last = world.last_sequence()?;
-        Ok(())
+        world.start_server()
     }
 
     fn end(&mut self, world: &mut World<'_>) -> Result<()> {
-        world.proxy.change(|weather| weather.closed = true);
-        world.proxy.cut();
+        world.close_proxy();
         world.forget_after(self.last)?;
         world.servers[0].stop();
         let dir = world.servers[0].dir.path().to_owned();
