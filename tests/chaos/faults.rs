@@ -107,11 +107,6 @@ impl Kind {
         !matches!(self, Self::Delay | Self::HalfClose | Self::NatsSlowStart | Self::ClusterLeader)
     }
 
-    /// Whether every request must be answered while it lasts: nobody is killed who could answer.
-    pub(crate) fn answers_all(self) -> bool {
-        !matches!(self, Self::DaemonKill | Self::FsyncEio | Self::Mixed)
-    }
-
     /// Why it cannot be made here, and whether a tool is missing that could be installed.
     pub(crate) fn obstacle(self, tools: &Tools) -> Option<(&'static str, bool)> {
         let spool = || tools.spool.err().map(|why| (why, false));

@@ -38,7 +38,7 @@ use crate::ledger::{Delivery, Ledger, Outcome};
 use crate::options::{Options, Spool};
 use crate::random::Random;
 use crate::tools::{Strace, Tmpfs, Tools, fill};
-use crate::verdict::{Judge, Regress, Stored, Verdict};
+use crate::verdict::{Evidence, Judge, Regress, Stored, Verdict};
 
 /// A delivery for repository 0 that began and ended at these seconds.
 fn delivery(began: u64, ended: u64, outcome: Outcome) -> Delivery {
@@ -58,8 +58,8 @@ fn stored(number: u64, sequence: u64) -> Stored {
 
 /// The verdict when the stream has these deliveries, in this order.
 fn judge(deliveries: &[Delivery], numbers: &[u64]) -> Verdict {
-    let none = HashSet::new();
-    let mut judge = Judge::new(deliveries, &[], &none);
+    let none = Evidence::default();
+    let mut judge = Judge::new(deliveries, &none);
     numbers.iter().zip(1..).for_each(|(number, sequence)| judge.take(&stored(*number, sequence)));
     judge.finish(false)
 }
@@ -67,14 +67,14 @@ fn judge(deliveries: &[Delivery], numbers: &[u64]) -> Verdict {
 #[test]
 fn everything_once_and_in_order_is_good() {
     let verdict = judge(&three(), &[0, 1, 2]);
-    assert!(verdict.is_good(true));
+    assert!(verdict.is_good());
     assert_eq!((verdict.deliveries, verdict.kept, verdict.examples.len()), (3, 3, 0));
 }
 
 #[test]
 fn a_missing_one_is_found() {
     let verdict = judge(&three(), &[0, 2]);
-    assert_eq!((verdict.missing, verdict.is_good(false)), (1, false));
+    assert_eq!((verdict.missing, verdict.is_good()), (1, false));
     assert!(verdict.examples[0].starts_with("missing: 1, Published(2)"), "{:?}", verdict.examples);
 }
 
@@ -87,23 +87,23 @@ fn a_spooled_one_that_never_came_is_missing() {
 #[test]
 fn a_doubled_one_is_found() {
     let verdict = judge(&three(), &[0, 1, 1, 2]);
-    assert_eq!((verdict.doubled, verdict.missing, verdict.is_good(false)), (1, 0, false));
+    assert_eq!((verdict.doubled, verdict.missing, verdict.is_good()), (1, 0, false));
 }
 
 #[test]
 fn one_that_is_marked_as_resent_is_not_doubled() {
-    let (deliveries, none) = (three(), HashSet::new());
-    let mut judge = Judge::new(&deliveries, &[], &none);
+    let (deliveries, none) = (three(), Evidence::default());
+    let mut judge = Judge::new(&deliveries, &none);
     (0..3).for_each(|number| judge.take(&stored(number, number + 1)));
     judge.take(&Stored { resent: true, ..stored(1, 4) });
     let verdict = judge.finish(false);
-    assert_eq!((verdict.doubled, verdict.repeated, verdict.is_good(true)), (0, 1, true));
+    assert_eq!((verdict.doubled, verdict.repeated, verdict.is_good()), (0, 1, true));
 }
 
 #[test]
 fn a_stream_that_was_made_anew_may_have_one_again_and_what_it_lost_counts() {
-    let (deliveries, none) = (three(), HashSet::new());
-    let mut judge = Judge::new(&deliveries, &[], &none);
+    let (deliveries, none) = (three(), Evidence::default());
+    let mut judge = Judge::new(&deliveries, &none);
     judge.take(&stored(0, 1));
     judge.take(&stored(1, 2));
     judge.next_stream();
@@ -116,7 +116,7 @@ fn a_stream_that_was_made_anew_may_have_one_again_and_what_it_lost_counts() {
 #[test]
 fn a_reordered_one_is_found() {
     let verdict = judge(&three(), &[1, 0, 2]);
-    assert_eq!((verdict.reordered, verdict.is_good(false)), (1, false));
+    assert_eq!((verdict.reordered, verdict.is_good()), (1, false));
     assert_eq!(verdict.examples, ["reordered: 0 at 2 after 1, repository 0"]);
 }
 
@@ -137,32 +137,38 @@ fn concurrent_deliveries_and_other_repositories_may_come_in_any_order() {
 }
 
 #[test]
-fn an_unanswered_one_counts_only_where_somebody_could_answer() {
-    let deliveries = [delivery(0, 5, Outcome::Unanswered), delivery(0, 1, Outcome::Refused)];
-    let verdict = judge(&deliveries, &[]);
-    assert_eq!((verdict.unanswered, verdict.refused), (1, 1));
-    assert_eq!((verdict.is_good(true), verdict.is_good(false)), (false, true));
+fn an_unanswered_one_is_excused_only_by_a_kill_of_the_daemon() {
+    let deliveries = [delivery(2, 5, Outcome::Unanswered), delivery(0, 1, Outcome::Refused)];
+    let verdict = |killed: u64, dead: u64| {
+        let kill = (Duration::from_secs(killed), Duration::from_secs(dead));
+        let evidence = Evidence { kills: vec![kill], ..Evidence::default() };
+        Judge::new(&deliveries, &evidence).finish(false)
+    };
+    for (killed, dead, good) in [(3, 4, true), (1, 3, true), (0, 1, false), (6, 7, false)] {
+        let verdict = verdict(killed, dead);
+        assert_eq!((verdict.unanswered, verdict.refused), (1, 1));
+        assert_eq!((verdict.unexcused, verdict.is_good()), (u64::from(!good), good));
+    }
 }
 
 #[test]
 fn a_changed_or_foreign_message_is_found() {
-    let (deliveries, none) = (three(), HashSet::new());
-    let mut judge = Judge::new(&deliveries, &[], &none);
+    let (deliveries, none) = (three(), Evidence::default());
+    let mut judge = Judge::new(&deliveries, &none);
     judge.take(&Stored { intact: false, ..stored(0, 1) });
     judge.take(&Stored { number: None, ..stored(0, 2) });
     judge.take(&stored(77, 3));
     let verdict = judge.finish(false);
-    assert_eq!((verdict.altered, verdict.foreign, verdict.is_good(false)), (1, 2, false));
+    assert_eq!((verdict.altered, verdict.foreign, verdict.is_good()), (1, 2, false));
 }
 
 #[test]
 fn a_server_is_blamed_only_by_evidence_and_never_with_retain() {
     let deliveries = three();
-    let none = HashSet::new();
     let second = Duration::from_secs;
     let verdict = |regress: Regress, retain| {
-        let evidence = [regress];
-        let mut judge = Judge::new(&deliveries, &evidence, &none);
+        let evidence = Evidence { regresses: vec![regress], ..Evidence::default() };
+        let mut judge = Judge::new(&deliveries, &evidence);
         judge.take(&stored(0, 1));
         let verdict = judge.finish(retain);
         (verdict.forgotten, verdict.missing)
@@ -178,13 +184,13 @@ fn a_server_is_blamed_only_by_evidence_and_never_with_retain() {
 #[test]
 fn what_a_server_forgot_may_come_late() {
     let deliveries = three();
-    let forgotten = HashSet::from([1]);
-    let mut judge = Judge::new(&deliveries, &[], &forgotten);
+    let evidence = Evidence { forgotten: HashSet::from([1]), ..Evidence::default() };
+    let mut judge = Judge::new(&deliveries, &evidence);
     for (number, sequence) in [(0, 1), (2, 2), (1, 3)] {
         judge.take(&stored(number, sequence));
     }
     let verdict = judge.finish(true);
-    assert_eq!((verdict.late, verdict.reordered, verdict.is_good(true)), (1, 0, true));
+    assert_eq!((verdict.late, verdict.reordered, verdict.is_good()), (1, 0, true));
 }
 
 #[test]

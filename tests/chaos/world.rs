@@ -21,7 +21,7 @@ use crate::setup::{self, Setup};
 use crate::stored;
 use crate::support::nats::NatsServer;
 use crate::tools::Tmpfs;
-use crate::verdict::{Judge, Regress, Stored, Verdict};
+use crate::verdict::{Evidence, Judge, Regress, Stored, Verdict};
 
 /// How long something may take that happens by itself once a fault has ended.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -55,8 +55,7 @@ pub(crate) struct World<'a> {
     run: u32,
     client: async_nats::Client,
     driver: Option<Driver>,
-    evidence: Vec<Regress>,
-    forgotten: HashSet<u64>,
+    evidence: Evidence,
     /// What streams held that were deleted.
     copies: Vec<Vec<Stored>>,
     /// Since when sequences are counted as they are now, on the ledger's clock: a stream was made anew, or a
@@ -100,8 +99,7 @@ impl<'a> World<'a> {
             run,
             client,
             driver: None,
-            evidence: Vec::new(),
-            forgotten: HashSet::new(),
+            evidence: Evidence::default(),
             copies: Vec::new(),
             since: Duration::ZERO,
             seen_until: 0,
@@ -180,6 +178,13 @@ impl<'a> World<'a> {
         info["state"]["last_seq"].as_u64().context("no last sequence")
     }
 
+    /// Kills the daemon: what is under way may go without an answer.
+    pub(crate) fn kill_daemon(&mut self) {
+        let killed = self.ledger.now();
+        self.daemon.kill();
+        self.evidence.kills.push((killed, self.ledger.now()));
+    }
+
     /// Cuts the daemon off from the server.
     pub(crate) fn close_proxy(&self) {
         self.proxy.change(|weather| weather.closed = true);
@@ -202,7 +207,7 @@ impl<'a> World<'a> {
         if let Some(last) = last.filter(|last| *last < acknowledged) {
             self.say(&format!("the server has forgotten {} to {acknowledged}", last + 1));
             let (since, back) = (self.since, self.ledger.now());
-            self.evidence.push(Regress { last, acknowledged, since, back });
+            self.evidence.regresses.push(Regress { last, acknowledged, since, back });
             self.since = back;
             self.seen_until = self.seen_until.min(last);
         }
@@ -233,12 +238,12 @@ impl<'a> World<'a> {
     /// Takes note of what the stream holds after `sequence`, which the server is about to forget.
     pub(crate) fn forget_after(&mut self, sequence: u64) -> Result<()> {
         let stream = self.stream()?;
-        let (run, forgotten) = (self.run, &mut self.forgotten);
+        let (run, forgotten) = (self.run, &mut self.evidence.forgotten);
         let read = stored::read(&stream, sequence, |message, _| {
             forgotten.extend(stored::number(run, message));
         });
         self.bench.runtime.block_on(read)?;
-        self.seen.retain(|number| !self.forgotten.contains(number));
+        self.seen.retain(|number| !self.evidence.forgotten.contains(number));
         self.seen_until = self.seen_until.min(sequence);
         Ok(())
     }
@@ -325,7 +330,7 @@ impl<'a> World<'a> {
 
     fn verdict(&self) -> Result<Verdict> {
         let deliveries = self.ledger.snapshot();
-        let mut judge = Judge::new(&deliveries, &self.evidence, &self.forgotten);
+        let mut judge = Judge::new(&deliveries, &self.evidence);
         for copy in &self.copies {
             for stored in copy {
                 judge.take(stored);

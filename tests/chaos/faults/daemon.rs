@@ -11,7 +11,7 @@ pub(super) struct Kill;
 
 impl Fault for Kill {
     fn begin(&mut self, world: &mut World<'_>, _random: &mut Random) -> Result<()> {
-        world.daemon.kill();
+        world.kill_daemon();
         Ok(())
     }
 

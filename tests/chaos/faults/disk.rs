@@ -46,7 +46,7 @@ impl Fault for Eio {
     }
 
     fn end(&mut self, world: &mut World<'_>) -> Result<()> {
-        world.daemon.kill();
+        world.kill_daemon();
         self.strace = None;
         let failures = Strace::failures(&world.dir().join("strace.log"));
         ensure!(failures > 0, "the daemon called no fsync: this fault was none");
