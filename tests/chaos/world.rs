@@ -76,10 +76,11 @@ impl<'a> World<'a> {
         let servers = setup.start_servers();
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, servers[0].port));
         let proxy = Proxy::start(bench.runtime, server)?;
-        let spool = dir.path().join("spool");
-        std::fs::create_dir(&spool)?;
+        let disk = dir.path().join("disk");
+        std::fs::create_dir(&disk)?;
+        let spool = disk.join("spool");
         let small = setup.spool.as_ref().is_some_and(|spool| spool.small_disk);
-        let disk = small.then(|| Tmpfs::mount(&spool, SMALL)).transpose()?;
+        let disk = small.then(|| Tmpfs::mount(&disk, SMALL)).transpose()?;
         let direct: Vec<_> = servers.iter().map(|server| server.url.clone()).collect();
         let through = [format!("nats://{}", proxy.address)];
         let urls = if setup.cluster { &*direct } else { &through };
@@ -119,9 +120,9 @@ impl<'a> World<'a> {
         self.dir.path()
     }
 
-    /// The spool's directory.
-    pub(crate) fn spool(&self) -> PathBuf {
-        self.dir.path().join("spool")
+    /// Where the spool's disk is mounted, if it has one of its own.
+    pub(crate) fn disk(&self) -> PathBuf {
+        self.dir.path().join("disk")
     }
 
     pub(crate) fn has_clock(&self) -> bool {

@@ -19,11 +19,11 @@ impl Fault for Full {
     fn begin(&mut self, world: &mut World<'_>, _random: &mut Random) -> Result<()> {
         world.close_proxy();
         world.hold(SPOOLING)?;
-        fill(&world.spool().join("filler"))
+        fill(&world.disk().join("filler"))
     }
 
     fn end(&mut self, world: &mut World<'_>) -> Result<()> {
-        std::fs::remove_file(world.spool().join("filler"))?;
+        std::fs::remove_file(world.disk().join("filler"))?;
         world.hold(SPOOLING)?;
         world.proxy.change(|weather| weather.closed = false);
         Ok(())
