@@ -30,7 +30,12 @@ pub(crate) fn render(outcome: &Outcome) -> String {
         notes(&mut text, phase);
     }
     let failed = phases.iter().filter(|phase| phase.failed.is_some()).count();
+    let skipped = phases.iter().filter(|phase| phase.skipped.is_some()).count();
+    if skipped > 0 {
+        let _ = writeln!(text, "\n{skipped} faults did not run.");
+    }
     let _ = match failed {
+        0 if cycles == 0 => writeln!(text, "\nNothing was put to the test."),
         0 => writeln!(text, "\nEvery promise was kept."),
         _ => writeln!(text, "\n{failed} phases FAILED. The same again: --seed {seed}"),
     };
