@@ -298,6 +298,15 @@ async fn a_server_that_restarts_between_object_and_event_costs_neither() {
     assert_eq!(metas(&after).len(), 1);
 }
 
+/// The first event, which may be in the spool for a moment.
+async fn first(nats: &NatsServer) -> Stored {
+    let messages = eventually("an event is in the stream", || async {
+        let messages = stored(nats).await;
+        (!messages.is_empty()).then_some(messages)
+    });
+    messages.await.remove(0)
+}
+
 #[tokio::test]
 async fn an_object_that_lost_chunks_is_written_again() {
     let nats = NatsServer::start();
@@ -318,7 +327,7 @@ async fn an_object_store_that_is_deleted_is_made_again_for_the_next_large_event(
     context(&nats).await.delete_object_store("FORGE_LARGE").await.unwrap();
     let hook = hook("deleted", &padded(MIB));
     send(&daemon, &hook).await;
-    let reference = raw_ref(&stored(&nats).await[0]);
+    let reference = raw_ref(&first(&nats).await);
     assert!(read(&nats, &reference).await == hook.body);
 }
 
@@ -329,7 +338,10 @@ async fn without_an_object_store_of_ours_to_make_a_large_event_is_not_stored_and
     let stream =
         Config { name: "FORGE".into(), subjects: vec!["forge.>".into()], ..Config::default() };
     context.create_stream(stream).await.unwrap();
-    let config = format!("[stream]\nmanage = false\nlarge_bucket = \"by-hand\"\n{}", sources());
+    let config = format!(
+        "[spool]\nenabled = false\n[stream]\nmanage = false\nlarge_bucket = \"by-hand\"\n{}",
+        sources()
+    );
     let daemon = Daemon::with(&nats, &config).await;
     let line = daemon.logged("Stream cannot be used.").await;
     assert!(line["error"].as_str().unwrap().contains("OBJ_by-hand does not exist"), "{line}");
@@ -406,7 +418,7 @@ async fn a_limit_that_shrinks_while_the_daemon_runs_loses_nothing() {
     nats.configure("max_payload: 200000");
     let hook = hook("shrunk", &padded(400_000));
     send(&daemon, &hook).await;
-    let message = stored(&nats).await.remove(0);
+    let message = first(&nats).await;
     let event = Event::from_json(&read(&nats, &body_ref(&message)).await).unwrap();
     assert_eq!(event.raw, Raw::Inline(hook.body.clone().into()));
     let said = daemon.logged("Messages may be larger than NATS takes; those that are go to the object store. Lower the setting or raise the limit.").await;

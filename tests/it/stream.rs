@@ -91,7 +91,10 @@ async fn a_stream_is_shrunk_only_with_allow_shrink() {
 #[tokio::test]
 async fn an_unmanaged_stream_is_neither_made_nor_changed() {
     let nats = NatsServer::start();
-    let unmanaged = format!("[stream]\nmanage = false\nduplicate_window = \"30m\"\n{}", sources());
+    let unmanaged = format!(
+        "[spool]\nenabled = false\n[stream]\nmanage = false\nduplicate_window = \"30m\"\n{}",
+        sources()
+    );
     let daemon = Daemon::unready(&nats.url, &unmanaged, &[]).await;
     let line = daemon.logged("Stream cannot be used.").await;
     assert!(line["error"].as_str().unwrap().contains("FORGE does not exist"), "{line}");
