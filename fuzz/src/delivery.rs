@@ -99,8 +99,20 @@ static SOURCES: LazyLock<BTreeMap<&str, Source>> = LazyLock::new(|| {
 ///
 /// Where it does not hold.
 pub fn hold(data: &[u8]) {
-    let input = Input::read(data);
-    let made = made(&input);
+    check(&Input::read(data));
+}
+
+/// The same for deliveries of one kind alone, whatever kind an input names.
+///
+/// # Panics
+///
+/// Where it does not hold.
+pub fn hold_of(kind: &str, data: &[u8]) {
+    check(&Input { kind: kind.as_bytes(), ..Input::read(data) });
+}
+
+fn check(input: &Input<'_>) {
+    let made = made(input);
     assert!(!made.is_empty(), "a delivery without an event");
     let first = made[0].0.id.clone();
     for (index, (event, message)) in made.iter().enumerate() {

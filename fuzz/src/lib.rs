@@ -6,5 +6,6 @@
 pub mod delivery;
 pub mod event;
 pub mod form;
+pub mod redact;
 pub mod screen;
 pub mod subject;

@@ -30,10 +30,10 @@ pub fn hold(payload: &[u8]) {
 }
 
 /// A document as it is written: members in their order, also repeated ones, numbers as texts.
-struct Document(Node);
+pub(crate) struct Document(pub(crate) Node);
 
 #[derive(Clone, Debug, PartialEq)]
-enum Node {
+pub(crate) enum Node {
     Other(String),
     Text(String),
     Array(Vec<Node>),

@@ -17,6 +17,14 @@ use serde_json::Value;
 const CORNERS: &[(&str, &[&[u8]])] = &[
     ("form", &[b"payload=", b"a=1&payload=%7B%22a%22%3A+1%7D&b", b"%70ayload=%zz%4%", b"payload=1&payload=2"]),
     (
+        "redact",
+        &[
+            b"/a\t/b/*\n{\"a\":1,\"b\":[2,{\"c\":3}],\"a\":4}",
+            b"/a/event_payload/b\n{\"a\":{\"event_payload\":\"{\\\"b\\\":1}\"}}",
+            b"/a~1b/~0/1\n{\"a/b\":{\"~\":[1,2]}}",
+        ],
+    ),
+    (
         "screen",
         &[
             br#"{"a":1,"secret":{"b":[1,"secret"]},"c":2}"#,
@@ -49,6 +57,15 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
+/// The target that is for deliveries of this kind alone.
+fn of_its_own(kind: &str) -> Option<&'static str> {
+    match kind {
+        "bitbucket-cloud" => Some("bitbucket_cloud"),
+        "bitbucket-dc" => Some("bitbucket_dc"),
+        _ => None,
+    }
+}
+
 fn write(folder: &Path, target: &str, name: &str, content: &[u8]) -> io::Result<()> {
     let folder = folder.join(target);
     fs::create_dir_all(&folder)?;
@@ -72,10 +89,17 @@ fn of_sample(
     };
     write("delivery", &input.written())?;
     write("screen", payload.as_bytes())?;
+    let pointers =
+        "/*/name\t/*/*/name\t/commits/*/author\t/run/event_payload/repository/name\t/changes/0";
+    write("redact", [pointers, &payload].join("\n").as_bytes())?;
     let form: String =
         form_urlencoded::Serializer::new(String::new()).append_pair("payload", &payload).finish();
     write("form", form.as_bytes())?;
-    let mut files = 3;
+    let mut files = 4;
+    if let Some(target) = of_its_own(sender.kind) {
+        write(target, &input.written())?;
+        files += 1;
+    }
     for message in messages(&input) {
         write("event", &message.body)?;
         write("subject", message.subject.as_str().as_bytes())?;
