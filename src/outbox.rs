@@ -9,6 +9,7 @@ mod drain;
 mod lanes;
 mod large;
 mod publisher;
+mod resume;
 mod retain;
 mod spooler;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::jetstream::{Ack, JetStream, Unacknowledged};
@@ -24,6 +26,7 @@ use crate::spool::{ReadError, Spool, WriteError};
 use drain::Drain;
 use lanes::Lanes;
 use publisher::{Publisher, Tries};
+pub use resume::Resume;
 pub use retain::Retainer;
 use spooler::Spooler;
 
@@ -115,12 +118,14 @@ impl Outbox {
             let jetstream = Arc::clone(self.publisher.shared());
             Some(Arc::new(Retainer::new(Arc::clone(&spool), jetstream, how.retain).await?))
         };
+        let hurry = Arc::new(Notify::new());
         let drain = Drain {
             publisher: Arc::clone(&self.publisher),
             spool: Arc::clone(&spool),
             lanes: Arc::clone(&lanes),
             silent: Arc::clone(&silent),
             retainer: retainer.clone(),
+            hurry: Arc::clone(&hurry),
             duplicate_window: how.duplicate_window,
             stop: self.stop.clone(),
         };
@@ -131,7 +136,7 @@ impl Outbox {
             let stop = self.stop.clone();
             work.push(Box::pin(retaining.run(publisher, how.duplicate_window, stop)));
         }
-        self.spooler = Some(Spooler { spool, lanes, silent, retainer });
+        self.spooler = Some(Spooler { spool, lanes, silent, retainer, hurry });
         Ok((self, work))
     }
 
@@ -169,6 +174,12 @@ impl Outbox {
             receipts.push(Receipt::published(message, ack));
         }
         Ok(receipts)
+    }
+
+    /// What an operator may do about the spool; none without one.
+    #[must_use]
+    pub fn resume(&self) -> Option<Resume> {
+        self.spooler.as_ref().map(|spooler| Resume::new(spooler, self.publisher.jetstream().link()))
     }
 
     /// Publishes no more of what is in the spool.

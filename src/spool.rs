@@ -18,7 +18,7 @@ mod tests;
 mod work;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -73,6 +73,12 @@ impl Spool {
             thread: Some(thread),
             place: Mutex::new(Some(place)),
         })
+    }
+
+    /// The database in `directory`, whether there is one or not.
+    #[must_use]
+    pub fn database(directory: &Path) -> PathBuf {
+        open::database(directory)
     }
 
     /// Keeps all messages of a delivery, or none. They are on the disk when this returns. Whoever stops waiting for
@@ -218,6 +224,30 @@ impl Spool {
     /// [`ReadError`].
     pub async fn list(&self, after: RowId, limit: usize) -> Result<Vec<Entry>, ReadError> {
         self.readers.run(move |read| read::list(read, State::Waiting, after, limit)).await
+    }
+
+    /// Waiting messages of one lane after a row, up to so many, in the order of their row ids.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`].
+    pub async fn list_lane(
+        &self,
+        lane: &str,
+        after: RowId,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ReadError> {
+        let lane = lane.to_owned();
+        self.readers.run(move |read| read::list_lane(read, &lane, after, limit)).await
+    }
+
+    /// What is known of a message of any state, also of one that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`].
+    pub async fn entry(&self, row: RowId) -> Result<Option<Entry>, ReadError> {
+        self.readers.run(move |read| read::find(read, row)).await
     }
 
     /// A message of any state with all that it holds.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,8 @@ pub(super) struct Drain {
     pub(super) lanes: Arc<Lanes>,
     pub(super) silent: Arc<AtomicBool>,
     pub(super) retainer: Option<Arc<Retainer>>,
+    /// Somebody asks to try now, without pauses.
+    pub(super) hurry: Arc<Notify>,
     /// How long JetStream recognises a repeat.
     pub(super) duplicate_window: Duration,
     /// Ends it, once what is on its way has been answered.
@@ -86,6 +89,7 @@ impl Drain {
                 }
                 () = self.lanes.changed(), if room && !stopping => {}
                 () = until(paused), if paused.is_some() && !stopping => {}
+                () = self.hurry.notified() => pace.until = None,
                 changed = link.changed() => match changed {
                     // There is a connection again, or none: nothing that was seen before holds.
                     Ok(()) => pace.until = None,

@@ -167,6 +167,15 @@ impl Lanes {
         self.changed.notify_one();
     }
 
+    /// Lets no lane wait for its time.
+    pub(super) fn hurry(&self) {
+        let mut state = self.state();
+        let State { ready, later, .. } = &mut *state;
+        ready.extend(std::mem::take(later).into_iter().map(|(_, name)| name));
+        drop(state);
+        self.changed.notify_one();
+    }
+
     /// Waits until [`Lanes::take`] may have something that it had not before.
     pub(super) async fn changed(&self) {
         let due = self.state().later.first().map(|(at, _)| *at);

@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Notify;
+
 use super::lanes::{Claim, Lanes};
 use super::publisher::{Publisher, Tries, is_hopeless, may_be_stored};
 use super::retain::Retainer;
@@ -27,6 +29,8 @@ pub(super) struct Spooler {
     pub(super) silent: Arc<AtomicBool>,
     /// What keeps acknowledged messages, if anything does.
     pub(super) retainer: Option<Arc<Retainer>>,
+    /// Tells the drain to wait for nothing.
+    pub(super) hurry: Arc<Notify>,
 }
 
 impl Spooler {

@@ -103,7 +103,7 @@ impl State {
 }
 
 /// What is known of a message in a spool. Times are Unix milliseconds.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Entry {
     /// What it is known by.
     pub row: RowId,
@@ -164,7 +164,7 @@ pub struct Lane {
 }
 
 /// How a spool is doing. Times are Unix milliseconds.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Status {
     /// Messages that are to be published.
     pub waiting: u64,

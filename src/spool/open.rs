@@ -39,7 +39,7 @@ impl Place {
     pub(super) fn take(directory: &Path) -> Result<Self, OpenError> {
         make(directory)?;
         let lock = lock(directory)?;
-        let path = directory.join(DATABASE);
+        let path = database(directory);
         let database = private(&path)?;
         Ok(Self { directory: directory.to_owned(), path, database, lock })
     }
@@ -60,6 +60,11 @@ impl Place {
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
+}
+
+/// The database in the directory.
+pub(super) fn database(directory: &Path) -> PathBuf {
+    directory.join(DATABASE)
 }
 
 /// A connection that only reads.

@@ -146,14 +146,34 @@ pub(super) fn list(
     statement.query_map(params![state.as_str(), after.get(), limit], entry)?.collect()
 }
 
+/// What is known of the waiting messages of a lane after a row, in order.
+pub(super) fn list_lane(
+    connection: &Connection,
+    lane: &str,
+    after: RowId,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    let sql = format!(
+        "SELECT {ENTRY} FROM message WHERE state = 'waiting' AND lane = ? AND id > ? ORDER BY id LIMIT ?"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    statement.query_map(params![lane, after.get(), limit], entry)?.collect()
+}
+
+/// What is known of one message.
+pub(super) fn find(connection: &Connection, row: RowId) -> rusqlite::Result<Option<Entry>> {
+    let sql = format!("SELECT {ENTRY} FROM message WHERE id = ?");
+    connection.prepare_cached(&sql)?.query_row([row.get()], entry).optional()
+}
+
 /// One message, if it has that state.
 pub(super) fn show(
     connection: &Connection,
     row: RowId,
     state: Option<State>,
 ) -> rusqlite::Result<Option<Result<Stored, Unreadable>>> {
-    let sql = format!("SELECT {ENTRY} FROM message WHERE id = ?");
-    let entry = connection.prepare_cached(&sql)?.query_row([row.get()], entry).optional()?;
+    let entry = find(connection, row)?;
     let entry = entry.filter(|entry| state.is_none_or(|state| state == entry.state));
     entry.map(|entry| stored(connection, entry)).transpose()
 }
