@@ -4,6 +4,7 @@
 //! belongs to it: if one ends early, the daemon ends, and says so.
 
 mod keeper;
+mod sending;
 mod watch;
 
 use std::net::SocketAddr;
@@ -14,16 +15,16 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::{Config, Http};
-use crate::health::Health;
+use crate::control::{self, Desk};
+use crate::facts;
 use crate::ingress::{self, App};
-use crate::jetstream::{ConnectError, JetStream};
+use crate::jetstream::ConnectError;
 use crate::listen::Limits;
 use crate::listen::server::{Outcome, ServeError, Server};
 use crate::listen::socket::{self, BindError};
-use crate::message::Room;
-use crate::outbox::{self, Outbox, Spooling};
 use crate::spool::{OpenError, ReadError, Spool};
-use keeper::Keeper;
+pub use sending::Drainer;
+use sending::Sending;
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -83,43 +84,12 @@ impl Daemon {
         let config = Arc::new(config);
         let hooks = socket::bind(config.http.listen)?;
         let admin = socket::bind(config.admin.listen)?;
-        let (jetstream, replies) = JetStream::start(&config.nats).await?;
         let spool = open_spool(&config).await?;
-        let health = Health::new(jetstream.link());
-        let health = Arc::new(match &spool {
-            Some(spool) => health.with_spool(Arc::clone(spool)),
-            None => health,
-        });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async {
-            replies.await;
-            "acknowledgements"
-        });
-        let jetstream = Arc::new(jetstream);
-        let room = Room {
-            max_bytes: config.stream.max_inline_bytes,
-            bucket: config.stream.bucket().into(),
-        };
-        let outbox = Outbox::new(Arc::clone(&jetstream), config.publish.ack_timeout, room);
-        let (outbox, works) = match &spool {
-            Some(spool) => outbox.with_spool(Arc::clone(spool), spooling(&config)).await?,
-            None => (outbox, Vec::new()),
-        };
-        let publishing = works.len();
-        for work in works {
-            tasks.spawn(work);
+        let Sending { outbox, health, mut tasks, publishing } =
+            Sending::start(&config, spool.as_ref(), allow_shrink).await?;
+        if let (Some(spool), Some(resume)) = (&spool, outbox.resume()) {
+            open_control(&config, Desk::of_daemon(Arc::clone(spool), resume), &mut tasks);
         }
-        if let Some(spool) = &spool {
-            tasks.spawn(watch::run(Arc::clone(spool), config.spool.alarm_age));
-        }
-        let keeper = Keeper {
-            jetstream,
-            config: Arc::clone(&config),
-            health: Arc::clone(&health),
-            retainer: outbox.retainer(),
-            allow_shrink,
-        };
-        tasks.spawn(keeper.run());
         let app =
             Arc::new(App { outbox, health: Arc::clone(&health), work: TaskTracker::new(), config });
         let limits = limits(&app.config.http);
@@ -198,14 +168,7 @@ impl Daemon {
                 warn!("Deliveries whose senders had left were not finished.");
             }
             self.app.outbox.stop();
-            let mut left = self.publishing;
-            let published = async {
-                while left > 0
-                    && let Some(ended) = self.tasks.join_next().await
-                {
-                    left -= usize::from(ended.is_ok_and(|name| outbox::WORKS.contains(&name)));
-                }
-            };
+            let published = sending::published(&mut self.tasks, self.publishing);
             // What is on its way is answered or not within the acknowledgement timeout.
             if tokio::time::timeout(stop_timeout, published).await.is_err() {
                 warn!(
@@ -214,6 +177,8 @@ impl Daemon {
             }
             self.app.outbox.jetstream().drain().await;
         }
+        // Who asks about the spool is answered until it is closed, and whoever comes then finds nobody.
+        self.tasks.shutdown().await;
         if let Some(spool) = &self.spool {
             spool.close().await;
         }
@@ -233,10 +198,6 @@ fn name_of(ended: Option<&Result<&'static str, tokio::task::JoinError>>) -> &'st
     }
 }
 
-fn spooling(config: &Config) -> Spooling {
-    Spooling { duplicate_window: config.stream.duplicate_window, retain: config.spool.retain }
-}
-
 async fn open_spool(config: &Config) -> Result<Option<Arc<Spool>>, StartError> {
     if !config.spool.enabled {
         return Ok(None);
@@ -246,6 +207,14 @@ async fn open_spool(config: &Config) -> Result<Option<Arc<Spool>>, StartError> {
     let opened = tokio::task::spawn_blocking(move || Spool::open(&dir, max_bytes)).await;
     let opened = opened.map_err(|_panicked| StartError::Gone)?;
     Ok(Some(Arc::new(opened?)))
+}
+
+/// Opens the door for `forgewire spool`. Without it the daemon does its work all the same.
+fn open_control(config: &Config, desk: Desk, tasks: &mut JoinSet<&'static str>) {
+    match control::Server::bind(&config.spool.dir) {
+        Ok(server) => drop(tasks.spawn(server.run(desk))),
+        Err(error) => facts::no_control_socket(&config.spool.dir, &error),
+    }
 }
 
 fn limits(http: &Http) -> Limits {

@@ -197,3 +197,18 @@ pub fn messages_do_not_fit(unfit: &Unfit) {
 pub fn stream_unusable(name: &str, error: &StreamError) {
     warn!(stream = name, %error, "Stream cannot be used.");
 }
+
+/// The socket for operators cannot be opened; everything else goes on.
+pub fn no_control_socket(directory: &std::path::Path, error: &std::io::Error) {
+    warn!(directory = %directory.display(), %error, "No control socket: `forgewire spool` finds no way to this daemon.");
+}
+
+/// Somebody else than the daemon's user asked at the control socket.
+pub fn control_refused() {
+    warn!("Refused a connection to the control socket: it is another user's.");
+}
+
+/// A connection to the control socket failed before it was one.
+pub fn control_cannot_accept(error: &std::io::Error) {
+    warn!(%error, "The control socket takes no connection.");
+}
