@@ -12,6 +12,7 @@ mod send;
 mod serve;
 mod settings;
 mod signals;
+mod spool;
 mod subject;
 mod tail;
 
@@ -23,7 +24,7 @@ use crate::config::ConfigError;
 use crate::daemon::{RunError, StartError};
 use settings::Settings;
 
-/// A delivery was refused.
+/// A delivery, or a message, was refused.
 const REFUSED: u8 = 1;
 /// The command line is wrong.
 const USAGE: u8 = 64;
@@ -63,6 +64,8 @@ enum Command {
     /// Make subjects and filters of names, and names of subjects.
     #[command(subcommand)]
     Subject(subject::Subject),
+    /// Look into the spool: what forges were told is kept, and JetStream has not acknowledged yet.
+    Spool(spool::Spool),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
     /// Print docs/events.md, which is made from the code; `make docs` writes it.
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Schema(schema) => schema.run(),
         Command::Docs(docs) => docs.run(),
         Command::Subject(subject) => subject.run(),
+        Command::Spool(spool) => spool.run(),
         Command::Completions(completions) => completions.run(),
         Command::Leash(leash) => leash.run(),
     };

@@ -1,7 +1,7 @@
 //! What a running `forgewire dev` tells the other commands: where it listens, and with which secrets.
 //!
 //! Owns `dev.json` in the state directory (`$XDG_STATE_HOME/forgewire`, else `~/.local/state/forgewire`).
-//! `dev` writes it when it is ready and removes it when it ends; `send` and `tail` read it, so that they
+//! `dev` writes it when it is ready and removes it when it ends; `send`, `tail` and `spool` read it, so that they
 //! need no options. It holds paths of webhook secrets, never one itself; only its owner may read it.
 
 use std::fs::OpenOptions;
@@ -26,6 +26,9 @@ pub struct DevState {
     pub stream: String,
     /// First tokens of every subject.
     pub subject_prefix: String,
+    /// Directory of its spool.
+    #[serde(default)]
+    pub spool: PathBuf,
     /// Its sources.
     pub sources: Vec<DevSource>,
 }

@@ -154,6 +154,7 @@ impl Dev {
             nats,
             stream,
             subject_prefix,
+            spool: place.path("spool"),
             sources,
         };
         place.announce(&state)?;

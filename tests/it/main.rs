@@ -26,6 +26,7 @@ mod samples;
 mod schema;
 mod send;
 mod spool;
+mod spool_cli;
 mod stop;
 mod story;
 mod stream;

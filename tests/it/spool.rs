@@ -11,29 +11,29 @@ use crate::support::http::{Answer, deliver, get};
 use crate::support::nats::NatsServer;
 
 /// A push whose payload says which one it is.
-fn hook(id: &str) -> Hook {
+pub(crate) fn hook(id: &str) -> Hook {
     let payload = push("main", &sha('1'), &sha('2'));
     Hook::new("gitea", "push", Some("push"), id, SECRET, &payload)
 }
 
 /// The same for a repository of its own.
-fn hook_of(repo: &str, id: &str) -> Hook {
+pub(crate) fn hook_of(repo: &str, id: &str) -> Hook {
     let number = repo.bytes().fold(0_u64, |sum, byte| sum % 1_000_003 * 31 + u64::from(byte));
     let payload = push_in("acme", repo, number, "main", &sha('1'), &sha('2'));
     Hook::new("gitea", "push", Some("push"), id, SECRET, &payload)
 }
 
-async fn accepted(daemon: &Daemon, hook: &Hook) -> String {
+pub(crate) async fn accepted(daemon: &Daemon, hook: &Hook) -> String {
     let answer = deliver(daemon.hooks, "/hooks/gitea", hook).await;
     assert_eq!(answer.status, 202, "{:?}", answer.body);
     answer.json()["status"].as_str().unwrap().to_owned()
 }
 
-fn ids(messages: &[Stored]) -> Vec<&str> {
+pub(crate) fn ids(messages: &[Stored]) -> Vec<&str> {
     messages.iter().map(|message| &*message.headers["Nats-Msg-Id"]).collect()
 }
 
-async fn stored_are(nats: &NatsServer, count: usize) -> Vec<Stored> {
+pub(crate) async fn stored_are(nats: &NatsServer, count: usize) -> Vec<Stored> {
     eventually("everything is in the stream", || async {
         let messages = stored(nats).await;
         (messages.len() >= count).then_some(messages)

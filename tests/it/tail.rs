@@ -577,6 +577,7 @@ async fn a_running_dev_says_where_to_read() {
         nats: world.nats.url.clone(),
         stream: "FORGE".into(),
         subject_prefix: "forge".into(),
+        spool: std::path::PathBuf::new(),
         sources: Vec::new(),
     };
     let directory = world.home.path().join("forgewire");
