@@ -59,6 +59,12 @@ const COMMANDS: &[(&str, Run)] = &[
         Dev("--all --count 1", "tag.created"),
     ),
     ("forgewire tail --all --json --count 1", Dev("", r#"{"version":1,"#)),
+    ("forgewire spool status", Dev("", "waiting   0 messages\n")),
+    ("forgewire spool list --limit 20", Dev("", "")),
+    ("forgewire spool list --lane gitea:42", Dev("", "")),
+    ("forgewire spool drain --timeout 1m", Dev("", "")),
+    ("forgewire spool dead list", Dev("", "")),
+    ("forgewire spool dead retry --all", Dev("", "")),
     (
         "forgewire subject encode --source gitea --owner acme --repo my.repo --event push --action updated --ref feature/login",
         Dev("", "forge.gitea.acme.my%2Erepo.push.updated.feature%2Flogin\n"),
