@@ -5,7 +5,7 @@ use super::layer::{Merged, Origins};
 
 /// Checks the sections other than sources.
 pub(super) fn check(merged: &Merged, origins: &Origins, found: &mut Findings) {
-    let Merged { http, stream, .. } = merged;
+    let Merged { http, spool, stream, .. } = merged;
     let mut unfit = |good: bool, key: &str, rule: &'static str, other: &str| {
         if !good {
             found.problems.push(Problem::Unfit {
@@ -21,6 +21,13 @@ pub(super) fn check(merged: &Merged, origins: &Origins, found: &mut Findings) {
         http.max_buffered_bytes >= http.max_body_bytes.saturating_add(http.max_header_bytes),
         "http.max_buffered_bytes",
         "must be at least `http.max_header_bytes` plus",
+        "http.max_body_bytes",
+    );
+    // What is written twice for a moment, in the journal and in its place, must fit beside the rest.
+    unfit(
+        !spool.enabled || spool.max_bytes / 3 >= http.max_body_bytes as u64,
+        "spool.max_bytes",
+        "must be at least three times",
         "http.max_body_bytes",
     );
     unfit(http.stop_timeout >= http.drain, "http.stop_timeout", "must be at least", "http.drain");

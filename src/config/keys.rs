@@ -165,7 +165,7 @@ static KEYS: &[Key] = &[
     key("spool.dir", Form::Path, "Directory of the spool, for one daemon alone."),
     key(
         "spool.max_bytes",
-        integer(8 << 20, 1_024 * GIB),
+        integer(16 << 20, 1_024 * GIB),
         "Largest size of the spool on disk; what does not fit is answered 503.",
     ),
     key(

@@ -217,8 +217,9 @@ async fn what_is_sent_again_when_jetstream_may_not_know_it_any_more_says_so() {
 async fn a_full_spool_refuses_says_so_once_and_goes_on_when_there_is_room() {
     let mut nats = NatsServer::absent();
     let dir = tempfile::tempdir().unwrap();
-    let spool = format!("[spool]\ndir = \"{}\"\nmax_bytes = 8_388_608\n", dir.path().display());
-    let daemon = Daemon::unready(&nats.url, &format!("{}{spool}", sources()), &[]).await;
+    let spool = format!("[spool]\ndir = \"{}\"\nmax_bytes = 16_777_216\n", dir.path().display());
+    let http = "[http]\nmax_body_bytes = 1_048_576\n";
+    let daemon = Daemon::unready(&nats.url, &format!("{}{spool}{http}", sources()), &[]).await;
     let branch = "b".repeat(60_000);
     let payload = push(&branch, &sha('1'), &sha('2'));
     let mut taken = 0;
@@ -238,7 +239,7 @@ async fn a_full_spool_refuses_says_so_once_and_goes_on_when_there_is_room() {
         .unwrap()
         .map(|file| file.unwrap().metadata().unwrap().len())
         .sum();
-    assert!(on_disk <= 8_388_608, "{on_disk}");
+    assert!(on_disk <= 16_777_216, "{on_disk}");
     let full = "The spool is full: what JetStream does not take is answered 503. Bring NATS back, or raise spool.max_bytes.";
     daemon.logged(full).await;
     let ready = get(daemon.admin, "/readyz").await;
