@@ -111,6 +111,36 @@ fn statuses_appear_only_where_http_is_spoken() {
 }
 
 #[test]
+fn a_source_is_a_module_of_its_own_and_at_most_five_lines_elsewhere() {
+    let modules = rust_files("src/source").into_iter().filter_map(|(name, text)| {
+        let name = name.strip_prefix("src/source/")?.strip_suffix(".rs")?.to_owned();
+        (!name.contains('/') && text.contains("impl Forge for")).then_some(name)
+    });
+    let modules: Vec<String> = modules.collect();
+    assert!(modules.len() >= 3, "{modules:?}");
+    for module in modules {
+        let own = [format!("src/source/{module}"), format!("src/samples/{module}")];
+        let mut lines = Vec::new();
+        for (name, text) in rust_files("src") {
+            if own.iter().any(|own| name.starts_with(own.as_str())) {
+                continue;
+            }
+            let code = without_tests(&text).to_owned();
+            let kind = module.replace('_', "-");
+            let names = |line: &&str| {
+                let line = line.split("//").next().unwrap_or_default();
+                let words = line.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c));
+                words.into_iter().any(|word| word == module || word == kind)
+            };
+            lines.extend(code.lines().filter(names).map(|line| format!("{name}: {line}")));
+        }
+        // Of the Gitea family three kinds are one module, and it is the one that help texts show.
+        let most = if module == "gitea" { usize::MAX } else { 5 };
+        assert!(lines.len() <= most, "{module}: {lines:#?}");
+    }
+}
+
+#[test]
 fn nothing_is_left_for_later() {
     for folder in ["src", "benches", "docs", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
         for (name, text) in rust_files(folder) {
