@@ -10,7 +10,7 @@ mod objects;
 mod queue;
 pub mod stream;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ pub struct JetStream {
     largest: AtomicUsize,
     /// Somebody should look whether the stream is there.
     missing: Notify,
+    /// For how long the stream recognises repeats, in milliseconds, as far as that is known.
+    duplicate_window: AtomicU64,
 }
 
 /// A limit of the server or stream that is smaller than what a message may have by the configuration.
@@ -130,7 +132,11 @@ impl JetStream {
         let store = objects::Store::default();
         let largest = AtomicUsize::new(usize::MAX);
         let (places, missing) = (places(), Notify::new());
-        Ok((Self { client, acks, queue, link, places, store, largest, missing }, work))
+        let duplicate_window = AtomicU64::new(u64::MAX);
+        Ok((
+            Self { client, acks, queue, link, places, store, largest, missing, duplicate_window },
+            work,
+        ))
     }
 
     /// Publishes one message and waits for its acknowledgement, at most `patience`.
@@ -161,6 +167,18 @@ impl JetStream {
             self.missing.notify_one();
         }
         answer
+    }
+
+    /// Says for how long the stream recognises repeats.
+    pub fn recognises_repeats_for(&self, window: Duration) {
+        let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        self.duplicate_window.store(millis, Ordering::Relaxed);
+    }
+
+    /// For how long the stream recognises repeats; for ever, as long as nobody has looked.
+    #[must_use]
+    pub fn duplicate_window(&self) -> Duration {
+        Duration::from_millis(self.duplicate_window.load(Ordering::Relaxed))
     }
 
     /// Completes when something was published that no stream took.
@@ -299,7 +317,6 @@ fn denied(event: &Event) -> Option<&str> {
 }
 
 fn next_connection() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
     static COUNT: AtomicU64 = AtomicU64::new(0);
     COUNT.fetch_add(1, Ordering::Relaxed) + 1
 }

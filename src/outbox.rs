@@ -9,6 +9,7 @@ mod drain;
 mod lanes;
 mod large;
 mod publisher;
+mod repeats;
 mod resume;
 mod retain;
 mod spooler;
@@ -26,6 +27,7 @@ use crate::spool::{ReadError, Spool, WriteError};
 use drain::Drain;
 use lanes::Lanes;
 use publisher::{Publisher, Tries};
+use repeats::Repeats;
 pub use resume::Resume;
 pub use retain::Retainer;
 use spooler::Spooler;
@@ -119,6 +121,8 @@ impl Outbox {
             Some(Arc::new(Retainer::new(Arc::clone(&spool), jetstream, how.retain).await?))
         };
         let hurry = Arc::new(Notify::new());
+        let jetstream = Arc::clone(self.publisher.shared());
+        let repeats = Repeats::new(jetstream, how.duplicate_window);
         let drain = Drain {
             publisher: Arc::clone(&self.publisher),
             spool: Arc::clone(&spool),
@@ -126,7 +130,7 @@ impl Outbox {
             silent: Arc::clone(&silent),
             retainer: retainer.clone(),
             hurry: Arc::clone(&hurry),
-            duplicate_window: how.duplicate_window,
+            repeats: repeats.clone(),
             stop: self.stop.clone(),
         };
         let mut work: Vec<Work> = vec![Box::pin(drain.run())];
@@ -134,7 +138,7 @@ impl Outbox {
             let publisher = Arc::clone(&self.publisher);
             let retaining = Arc::clone(retainer);
             let stop = self.stop.clone();
-            work.push(Box::pin(retaining.run(publisher, how.duplicate_window, stop)));
+            work.push(Box::pin(retaining.run(publisher, repeats, stop)));
         }
         self.spooler = Some(Spooler { spool, lanes, silent, retainer, hurry });
         Ok((self, work))

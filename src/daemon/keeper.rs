@@ -75,8 +75,9 @@ impl Keeper {
             self.health.stream_is_usable(up, false);
             return false;
         };
+        let Seen { created, last_sequence, duplicate_window } = &report.seen;
+        self.jetstream.recognises_repeats_for(*duplicate_window);
         if let Some(retainer) = &self.retainer {
-            let Seen { created, last_sequence } = &report.seen;
             retainer.seen(created, *last_sequence, highest);
         }
         let unfit = self.jetstream.fit(config.stream.max_inline_bytes, report.max_msg_size);

@@ -100,13 +100,20 @@ pub struct Seen {
     pub created: String,
     /// Its last sequence.
     pub last_sequence: u64,
+    /// For how long it recognises repeats; zero if it does not say so.
+    pub duplicate_window: Duration,
 }
 
 impl Seen {
     fn of(info: &Value) -> Self {
         let created = info.get("created").and_then(Value::as_str).unwrap_or_default();
         let last = info.pointer("/state/last_seq").and_then(Value::as_u64);
-        Self { created: created.to_owned(), last_sequence: last.unwrap_or_default() }
+        let window = info.pointer("/config/duplicate_window").and_then(Value::as_u64);
+        Self {
+            created: created.to_owned(),
+            last_sequence: last.unwrap_or_default(),
+            duplicate_window: Duration::from_nanos(window.unwrap_or_default()),
+        }
     }
 }
 

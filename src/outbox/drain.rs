@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::lanes::Lanes;
 use super::publisher::{Publisher, Tries, is_hopeless, may_be_stored};
-use super::retain::{Retainer, in_time};
+use super::repeats::Repeats;
+use super::retain::Retainer;
 use crate::event::Time;
 use crate::facts;
 use crate::jetstream::{Link, Unacknowledged};
@@ -42,8 +43,7 @@ pub(super) struct Drain {
     pub(super) retainer: Option<Arc<Retainer>>,
     /// Somebody asks to try now, without pauses.
     pub(super) hurry: Arc<Notify>,
-    /// How long JetStream recognises a repeat.
-    pub(super) duplicate_window: Duration,
+    pub(super) repeats: Repeats,
     /// Ends it, once what is on its way has been answered.
     pub(super) stop: CancellationToken,
 }
@@ -190,7 +190,7 @@ impl Drain {
 
     async fn publish(&self, stored: Stored) -> Result<u64, Unacknowledged> {
         let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
-        let message = in_time(stored, self.duplicate_window);
+        let message = self.repeats.marked(stored);
         let ack = self.publisher.publish(&message, Tries::One).await?;
         self.silent.store(false, Ordering::Relaxed);
         if let Some(retainer) = &self.retainer {

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::publisher::{Publisher, Tries, is_hopeless};
+use super::repeats::Repeats;
 use super::spooler::put;
 use crate::event::Time;
 use crate::facts;
@@ -127,7 +128,7 @@ impl Retainer {
     pub(super) async fn run(
         self: Arc<Self>,
         publisher: Arc<Publisher>,
-        window: Duration,
+        repeats: Repeats,
         stop: CancellationToken,
     ) -> &'static str {
         let mut written = (None, 0);
@@ -149,7 +150,7 @@ impl Retainer {
             let lost = self.known().lost;
             if let Some(lost) = lost
                 && *self.jetstream.link().borrow() != Link::Down
-                && self.replay(&publisher, window, lost).await
+                && self.replay(&publisher, &repeats, lost).await
             {
                 let mut known = self.known();
                 if known.lost == Some(lost) {
@@ -173,7 +174,7 @@ impl Retainer {
     }
 
     /// Publishes what is retained from beyond a sequence; false when that could not be finished.
-    async fn replay(&self, publisher: &Publisher, window: Duration, lost: Lost) -> bool {
+    async fn replay(&self, publisher: &Publisher, repeats: &Repeats, lost: Lost) -> bool {
         let (mut after, mut again) = (lost.after, 0_u64);
         loop {
             let Ok(page) = self.spool.retained_after(after, PAGE.0, PAGE.1).await else {
@@ -189,7 +190,7 @@ impl Retainer {
                 if stored.entry.stored_at > lost.before {
                     continue;
                 }
-                match self.publish(publisher, window, stored).await {
+                match self.publish(publisher, repeats, stored).await {
                     Ok(was_lost) => again += u64::from(was_lost),
                     Err(()) => return false,
                 }
@@ -201,10 +202,10 @@ impl Retainer {
     async fn publish(
         &self,
         publisher: &Publisher,
-        window: Duration,
+        repeats: &Repeats,
         stored: Stored,
     ) -> Result<bool, ()> {
-        let (row, message) = (stored.entry.row, in_time(stored, window));
+        let (row, message) = (stored.entry.row, repeats.marked(stored));
         match publisher.publish(&message, Tries::One).await {
             Ok(ack) => {
                 self.highest.fetch_max(ack.sequence, Ordering::SeqCst);
@@ -225,13 +226,4 @@ impl Retainer {
         // Two facts, each replaced whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The message as it is sent again: marked where JetStream may not recognise a repeat any more.
-pub(super) fn in_time(stored: Stored, window: Duration) -> Message {
-    let late = stored.entry.sent_at.is_some_and(|sent| {
-        let age = Time::now().unix_ms().saturating_sub(sent);
-        u128::try_from(age).is_ok_and(|age| age >= window.as_millis())
-    });
-    if late { stored.message.resent() } else { stored.message }
 }
