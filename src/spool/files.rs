@@ -78,6 +78,10 @@ impl Files {
     pub(super) fn make_room(&mut self, pages: u64) -> Result<(), WriteError> {
         self.refuse_if_latched()?;
         if !self.room.could_take(pages) {
+            // What the database was given in advance comes back once the log is copied.
+            self.checkpoint("RESTART")?;
+        }
+        if !self.room.could_take(pages) {
             return Err(WriteError::Full);
         }
         self.shorten_until(|room| room.takes(pages, Log::GoesOn))?;
