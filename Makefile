@@ -53,7 +53,6 @@ test: test-deps ## Run every test, also of the library without the daemon
 	-@$(MAKE) --no-print-directory consumers-deps
 	$(CARGO) test --locked
 	$(CARGO) test --locked --no-default-features --lib
-	$(CARGO) check --locked --benches
 
 lint: ## Check format and lints, also of the library without the daemon
 	$(CARGO) fmt --check
