@@ -259,8 +259,9 @@ impl Spool {
         self.readers.run(move |read| read::show(read, row, None)).await
     }
 
-    /// Retained messages with a later sequence than this, in order of that: at least one if there is one, else as many
-    /// as the limits allow.
+    /// Retained messages with a later sequence than this that were stored no later than that time, in Unix
+    /// milliseconds; those after a row, in the order of their row ids: at least one if there is one, else as many as
+    /// the limits allow.
     ///
     /// # Errors
     ///
@@ -268,10 +269,13 @@ impl Spool {
     pub async fn retained_after(
         &self,
         sequence: u64,
+        stored_by: i64,
+        row: RowId,
         limit_rows: usize,
         limit_bytes: u64,
     ) -> Result<Vec<Result<Stored, Unreadable>>, ReadError> {
-        self.readers.run(move |read| read::retained(read, sequence, limit_rows, limit_bytes)).await
+        let which = (sequence, stored_by, row);
+        self.readers.run(move |read| read::retained(read, which, limit_rows, limit_bytes)).await
     }
 
     /// Removes retained messages that were acknowledged before that time, in Unix milliseconds; how many. Others write

@@ -5,11 +5,13 @@
 //! its present end is published again, under the same ids, so that what is still there stays single. A stream that
 //! was made anew is an operator's doing and is only reported.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,7 @@ use crate::spool::{RowId, Spool, Stored};
 /// Names under which the spool keeps what was known of the stream.
 const CREATED: &str = "stream.created";
 const HIGHEST: &str = "stream.highest";
+const LOST: &str = "stream.lost";
 /// How often what is old goes, and what is known is written down.
 const TIDY: Duration = Duration::from_secs(1);
 /// Messages that are read at once, and where reading stops, in bytes.
@@ -57,6 +60,24 @@ struct Lost {
     before: i64,
 }
 
+/// What the spool knows of the stream.
+#[derive(Debug, Default)]
+struct Written {
+    stream: (Option<String>, u64),
+    lost: Option<Lost>,
+}
+
+impl Lost {
+    fn write(self) -> String {
+        format!("{} {}", self.after, self.before)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (after, before) = text.split_once(' ')?;
+        Some(Self { after: after.parse().ok()?, before: before.parse().ok()? })
+    }
+}
+
 impl Retainer {
     /// Keeps what is acknowledged for so long.
     pub(super) async fn new(
@@ -66,7 +87,8 @@ impl Retainer {
     ) -> Result<Self, crate::spool::ReadError> {
         let created = spool.meta_get(CREATED).await?;
         let highest = spool.meta_get(HIGHEST).await?.and_then(|text| text.parse().ok());
-        let known = Mutex::new(Known { created, lost: None });
+        let lost = spool.meta_get(LOST).await?.and_then(|text| Lost::read(&text));
+        let known = Mutex::new(Known { created, lost });
         let highest = AtomicU64::new(highest.unwrap_or_default());
         Ok(Self { spool, jetstream, keep_for, highest, known, lost: Notify::new() })
     }
@@ -103,7 +125,11 @@ impl Retainer {
         let recreated = {
             let mut known = self.known();
             let before = known.created.replace(created.to_owned());
-            before.is_some_and(|before| before != created)
+            let recreated = before.is_some_and(|before| before != created);
+            if recreated {
+                known.lost = None;
+            }
+            recreated
         };
         if recreated {
             facts::stream_was_recreated(created);
@@ -114,12 +140,17 @@ impl Retainer {
     }
 
     fn went_back_to(&self, last: u64, highest: u64) {
-        facts::stream_went_back(last);
         self.highest.store(highest, Ordering::SeqCst);
-        {
+        let is_news = {
             let mut known = self.known();
-            let after = known.lost.map_or(last, |lost| lost.after.min(last));
+            let before = known.lost;
+            let after = before.map_or(last, |lost| lost.after.min(last));
             known.lost = Some(Lost { after, before: Time::now().unix_ms() });
+            // What was on its way together shows it together.
+            before.is_none_or(|before| before.after > last)
+        };
+        if is_news {
+            facts::stream_went_back(last);
         }
         self.lost.notify_one();
     }
@@ -131,25 +162,19 @@ impl Retainer {
         repeats: Repeats,
         stop: CancellationToken,
     ) -> &'static str {
-        let mut written = (None, 0);
+        let mut written = Written::default();
         while !stop.is_cancelled() {
             tokio::select! {
                 _ = timeout(TIDY, self.lost.notified()) => {}
                 () = stop.cancelled() => {}
             }
             self.write_down(&mut written).await;
-            let now = Time::now().unix_ms();
-            let age = i64::try_from(self.keep_for.as_millis()).unwrap_or(i64::MAX);
-            // Where it cannot be written now, it is tried again.
-            let dropped = self.spool.drop_retained_before(now.saturating_sub(age)).await;
-            if let Ok(dropped) = dropped
-                && dropped > 0
-            {
-                facts::retained_events_are_gone(dropped);
-            }
             let lost = self.known().lost;
-            if let Some(lost) = lost
-                && *self.jetstream.link().borrow() != Link::Down
+            let Some(lost) = lost else {
+                self.drop_old().await;
+                continue;
+            };
+            if *self.jetstream.link().borrow() != Link::Down
                 && self.replay(&publisher, &repeats, lost).await
             {
                 let mut known = self.known();
@@ -161,41 +186,89 @@ impl Retainer {
         super::WORKS[1]
     }
 
-    async fn write_down(&self, written: &mut (Option<String>, u64)) {
-        let now = (self.known().created.clone(), self.highest());
+    async fn drop_old(&self) {
+        let now = Time::now().unix_ms();
+        let age = i64::try_from(self.keep_for.as_millis()).unwrap_or(i64::MAX);
+        // Where it cannot be written now, it is tried again.
+        let dropped = self.spool.drop_retained_before(now.saturating_sub(age)).await;
+        if let Ok(dropped) = dropped
+            && dropped > 0
+        {
+            facts::retained_events_are_gone(dropped);
+        }
+    }
+
+    async fn write_down(&self, written: &mut Written) {
+        let (created, lost) = {
+            let known = self.known();
+            (known.created.clone(), known.lost)
+        };
+        // First of all: a daemon that ends in between must publish it all the same.
+        if lost != written.lost {
+            let text = lost.map(Lost::write).unwrap_or_default();
+            if self.spool.meta_set(LOST, &text).await.is_err() {
+                return;
+            }
+            written.lost = lost;
+        }
+        let now = (created, self.highest());
         if let Some(created) = &now.0
-            && now != *written
+            && now != written.stream
             && self.spool.meta_set(CREATED, created).await.is_ok()
             && self.spool.meta_set(HIGHEST, &now.1.to_string()).await.is_ok()
         {
             facts::stream_is_known(now.1);
-            *written = now;
+            written.stream = now;
         }
     }
 
-    /// Publishes what is retained from beyond a sequence; false when that could not be finished.
+    /// Publishes what is retained from beyond a sequence; false when that could not be finished. It goes by rows, not
+    /// by sequences: what was stored since the server forgot has those of what is lost, and what is published
+    /// again gets another one.
     async fn replay(&self, publisher: &Publisher, repeats: &Repeats, lost: Lost) -> bool {
-        let (mut after, mut again) = (lost.after, 0_u64);
+        let (mut row, mut again) = (RowId::START, 0_u64);
         loop {
-            let Ok(page) = self.spool.retained_after(after, PAGE.0, PAGE.1).await else {
-                return false;
-            };
-            if page.is_empty() {
+            let page =
+                self.spool.retained_after(lost.after, lost.before, row, PAGE.0, PAGE.1).await;
+            let Ok(page) = page else { return false };
+            let mut lanes: HashMap<String, Vec<Stored>> = HashMap::new();
+            let mut any = false;
+            for stored in page {
+                any = true;
+                match stored {
+                    Ok(stored) => {
+                        row = stored.entry.row;
+                        lanes.entry(stored.entry.lane.clone()).or_default().push(stored);
+                    }
+                    Err(unreadable) => row = unreadable.row,
+                }
+            }
+            if !any {
                 facts::published_again(again);
                 return true;
             }
-            for stored in page {
-                let Ok(stored) = stored else { continue };
-                after = stored.entry.sequence.unwrap_or(after);
-                if stored.entry.stored_at > lost.before {
-                    continue;
-                }
-                match self.publish(publisher, repeats, stored).await {
-                    Ok(was_lost) => again += u64::from(was_lost),
+            let lanes = lanes.into_values().map(|lane| self.publish_all(publisher, repeats, lane));
+            for published in join_all(lanes).await {
+                match published {
+                    Ok(lost) => again += lost,
                     Err(()) => return false,
                 }
             }
         }
+    }
+
+    /// How many of these the server had forgotten. They are published one after the other.
+    async fn publish_all(
+        &self,
+        publisher: &Publisher,
+        repeats: &Repeats,
+        all: Vec<Stored>,
+    ) -> Result<u64, ()> {
+        let mut lost = 0;
+        for stored in all {
+            lost += u64::from(self.publish(publisher, repeats, stored).await?);
+        }
+        Ok(lost)
     }
 
     /// Whether the server had forgotten it.

@@ -101,15 +101,18 @@ pub(super) fn next(
 /// The next retained messages by their sequence; at least one, if there is one.
 pub(super) fn retained(
     connection: &Connection,
-    after: u64,
+    (sequence, stored_by, row): (u64, i64, RowId),
     limit_rows: usize,
     limit_bytes: u64,
 ) -> rusqlite::Result<Vec<Result<Stored, Unreadable>>> {
+    // Within a state the index has the order of the rows: the sequence must not be looked up in its own.
     let sql = format!(
-        "SELECT {ENTRY} FROM message WHERE state = 'retained' AND sequence > ? ORDER BY sequence, id"
+        "SELECT {ENTRY} FROM message
+         WHERE state = 'retained' AND id > ? AND +sequence > ? AND stored_at <= ? ORDER BY id"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    up_to(connection, &mut statement, params![after], limit_rows, limit_bytes)
+    let params = params![row.get(), sequence, stored_by];
+    up_to(connection, &mut statement, params, limit_rows, limit_bytes)
 }
 
 fn up_to(

@@ -39,8 +39,17 @@ fn config(dir: &Path, retain: &str) -> String {
     format!("{}[spool]\ndir = \"{}\"\nretain = \"{retain}\"\n", sources(), dir.display())
 }
 
+/// What the server is configured with so that nobody may publish events.
+const READ_ONLY: &str = "authorization { users = [{ user: any, password: any, \
+                         permissions: { publish: { deny: [\"forge.>\"] } } }] }\nno_auth_user: any\n";
+
 /// Ten events; then ten more that the server forgets, since an older copy of its store comes back.
 async fn rolled_back(nats: &mut NatsServer, daemon: &Daemon) {
+    rolled_back_to(nats, daemon, "").await;
+}
+
+/// The same, and the server that comes back has this configuration.
+async fn rolled_back_to(nats: &mut NatsServer, daemon: &Daemon, configuration: &str) {
     for n in 0..10 {
         published(daemon, &format!("r-{n:02}")).await;
     }
@@ -55,6 +64,7 @@ async fn rolled_back(nats: &mut NatsServer, daemon: &Daemon) {
     nats.kill();
     std::fs::remove_dir_all(&store).unwrap();
     copy(&older, &store);
+    nats.configure(configuration);
     nats.restart();
 }
 
@@ -100,6 +110,61 @@ async fn a_daemon_that_was_killed_meanwhile_notices_too() {
     let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
     daemon.logged("Events that the server had forgotten are published again.").await;
     assert_eq!(ids(&stored(&nats).await), expected(0..20));
+}
+
+#[tokio::test]
+async fn a_daemon_that_was_killed_before_it_could_publish_again_does_so_after_its_start() {
+    let mut nats = NatsServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
+    rolled_back_to(&mut nats, &daemon, READ_ONLY).await;
+    daemon
+        .logged(
+            "The stream went back to this sequence: the server forgot what it had acknowledged. What is retained is \
+             published again.",
+        )
+        .await;
+    // From here on the highest sequence that is known shows no loss any more.
+    eventually("what is known of the stream is written down", || async {
+        let line = daemon.logged("What is known of the stream is written down.").await;
+        (line["highest"] == 10).then_some(())
+    })
+    .await;
+    daemon.child.kill().await.unwrap();
+    nats.configure("");
+    let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
+    daemon.logged("Events that the server had forgotten are published again.").await;
+    assert_eq!(ids(&stored(&nats).await), expected(0..20));
+}
+
+#[tokio::test]
+async fn what_took_the_sequences_of_forgotten_events_keeps_none_of_them_away() {
+    let mut nats = NatsServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
+    let store = nats.dir.path().join("store");
+    let older = nats.dir.path().join("older");
+    published(&daemon, "r-00").await;
+    nats.stop();
+    copy(&store, &older);
+    nats.restart();
+    for n in 1..200 {
+        published(&daemon, &format!("r-{n:02}")).await;
+    }
+    nats.kill();
+    // They are published when the server is back, under the sequences that the others had.
+    for n in 200..400 {
+        let payload = push("main", &sha('1'), &sha('2'));
+        let hook = Hook::new("gitea", "push", Some("push"), &format!("r-{n:02}"), SECRET, &payload);
+        assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook).await.status, 202);
+    }
+    std::fs::remove_dir_all(&store).unwrap();
+    copy(&older, &store);
+    nats.restart();
+    let mut all = expected(0..400);
+    all.sort_unstable();
+    eventually("all is published", || async { (ids(&stored(&nats).await) == all).then_some(()) })
+        .await;
 }
 
 #[tokio::test]

@@ -2,13 +2,17 @@
 
 use super::*;
 
-async fn sequences(spool: &Spool, after: u64, limit: usize) -> Vec<(u64, String)> {
-    let rows = spool.retained_after(after, limit, u64::MAX).await.unwrap().into_iter();
+async fn sequences(
+    spool: &Spool,
+    (after, by, row): (u64, i64, RowId),
+    limit: usize,
+) -> Vec<(u64, String)> {
+    let rows = spool.retained_after(after, by, row, limit, u64::MAX).await.unwrap().into_iter();
     rows.map(|row| row.unwrap().entry).map(|entry| (entry.sequence.unwrap(), entry.event)).collect()
 }
 
 #[tokio::test]
-async fn retained_messages_come_by_their_sequence() {
+async fn retained_messages_come_from_beyond_a_sequence_by_their_rows() {
     let (_folder, spool) = spool();
     let rows = spool.put(vec![put("a", "1", 10), put("b", "2", 10)]).await.unwrap();
     spool.done_retained(&[(rows[0], 12), (rows[1], 10)]).unwrap();
@@ -16,10 +20,24 @@ async fn retained_messages_come_by_their_sequence() {
     until("all are retained", || spool.status().retained == 3).await;
     assert_eq!(spool.status().waiting, 0);
     let named = |sequence, event: &str| (sequence, event.to_owned());
-    assert_eq!(sequences(&spool, 0, 2).await, [named(10, "2"), named(11, "3")]);
-    assert_eq!(sequences(&spool, 11, 9).await, [named(12, "1")]);
+    let all = (0, i64::MAX, RowId::START);
+    assert_eq!(sequences(&spool, all, 2).await, [named(12, "1"), named(10, "2")]);
+    assert_eq!(sequences(&spool, (0, i64::MAX, rows[1]), 9).await, [named(11, "3")]);
+    assert_eq!(sequences(&spool, (10, i64::MAX, rows[0]), 9).await, [named(11, "3")]);
+    assert!(sequences(&spool, (0, 0, RowId::START), 9).await.is_empty(), "stored later");
     let message = spool.show(rows[0]).await.unwrap().unwrap().unwrap().message;
     assert_eq!(message, super::message("1", 10));
+}
+
+#[tokio::test]
+async fn of_two_messages_with_one_sequence_none_is_skipped() {
+    let (_folder, spool) = spool();
+    spool.retain(vec![(put("a", "old", 10), 7), (put("a", "new", 10), 7)]).await.unwrap();
+    let named = |event: &str| (7, event.to_owned());
+    let first = spool.retained_after(6, i64::MAX, RowId::START, 1, u64::MAX).await.unwrap();
+    let first = first[0].as_ref().unwrap().entry.row;
+    assert_eq!(sequences(&spool, (6, i64::MAX, RowId::START), 1).await, [named("old")]);
+    assert_eq!(sequences(&spool, (6, i64::MAX, first), 1).await, [named("new")]);
 }
 
 #[tokio::test]
