@@ -28,7 +28,7 @@ use queue::{Outgoing, Queue};
 /// A dead peer is noticed when two pings went unanswered and the third is due: after three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(4);
 /// Longest pause between two attempts to connect, before jitter.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a whole handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -324,6 +324,15 @@ fn next_connection() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_is_an_attempt_to_connect_at_once_and_then_every_second() {
+        assert_eq!(pause(0), Duration::ZERO);
+        for attempt in [1, 2, 6, 20, usize::MAX] {
+            assert!(pause(attempt) > Duration::ZERO && pause(attempt) <= Duration::from_secs(1));
+        }
+        assert!(pause(20) >= Duration::from_millis(500));
+    }
 
     #[test]
     fn every_header_has_a_place_and_none_a_value() {
