@@ -19,8 +19,6 @@ use crate::support::hook::Hook;
 
 /// Gitea's default limit for a delivery.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Connections that are kept while nobody uses them.
-const MOST_IDLE: usize = 8;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,12 +33,14 @@ pub(crate) enum NoAnswer {
 #[derive(Debug)]
 pub(crate) struct Pool {
     address: SocketAddr,
+    most_idle: usize,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
 
 impl Pool {
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, idle: Mutex::default() }
+    /// Keeps so many connections while nobody uses them.
+    pub(crate) fn new(address: SocketAddr, most_idle: usize) -> Self {
+        Self { address, most_idle, idle: Mutex::default() }
     }
 
     /// Sends a delivery to `path`: the status and the body of its answer.
@@ -69,7 +69,7 @@ impl Pool {
             let status = answer.status().as_u16();
             let body = answer.into_body().collect().await.map_err(|_cut| NoAnswer::Lost)?;
             let mut idle = self.idle.lock().unwrap();
-            if idle.len() < MOST_IDLE {
+            if idle.len() < self.most_idle {
                 idle.push(connection);
             }
             return Ok((status, body.to_bytes()));

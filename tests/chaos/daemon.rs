@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::support::nats::eventually;
 
@@ -103,6 +104,26 @@ impl Daemon {
     /// Its process id, while it runs.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
+    }
+
+    /// What `forgewire spool status` says of its spool.
+    pub(crate) fn spool(&self) -> Result<Value> {
+        let output = Command::new(env!("CARGO_BIN_EXE_forgewire"))
+            .args(["spool", "status", "--json", "--config"])
+            .arg(&self.config)
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "forgewire spool status: {said}");
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// The most memory that it has had in use since it was started, in bytes.
+    pub(crate) fn peak_memory(&self) -> Result<u64> {
+        let pid = self.pid().context("the daemon does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(1024 * kibibytes.context("no VmHWM")?)
     }
 
     fn last_lines(&self) -> String {

@@ -47,7 +47,7 @@ pub(crate) enum Kind {
     SwallowAcks,
     /// NATS is away, and the spool's disk is full
     DiskFull,
-    /// NATS is away, and fsync fails with EIO
+    /// NATS is away, and fsync fails with EIO, until the daemon is started again
     FsyncEio,
     /// The daemon's clock jumps
     Clock,
@@ -121,7 +121,10 @@ impl Kind {
     /// What its phase is started with.
     pub(crate) fn setup(self, tools: &Tools) -> Setup {
         let clock = matches!(self, Self::Clock | Self::Mixed);
-        let spool = Spool { small_disk: self == Self::DiskFull, retain: self == Self::Rollback };
+        let small_disk = self == Self::DiskFull;
+        // Less than the small disk has, so that only the fault fills that.
+        let max_bytes = if small_disk { 128 << 20 } else { 1 << 30 };
+        let spool = Spool { small_disk, max_bytes, retain: self == Self::Rollback };
         Setup {
             cluster: matches!(self, Self::ClusterLeader | Self::ClusterRolling),
             spool: tools.spool.is_ok().then_some(spool),
@@ -142,7 +145,7 @@ impl Kind {
             Self::Delay => Box::new(link::Delay),
             Self::HalfClose => Box::new(link::HalfClose),
             Self::SwallowAcks => Box::new(link::SwallowAcks),
-            Self::DiskFull => Box::new(disk::Full),
+            Self::DiskFull => Box::new(disk::Full::default()),
             Self::FsyncEio => Box::new(disk::Eio::default()),
             Self::Permission => Box::new(stream::Permission),
             Self::StreamFull => Box::new(stream::Full::default()),

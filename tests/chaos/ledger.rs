@@ -102,12 +102,17 @@ impl Ledger {
         published.map(|d| d.ended).min()
     }
 
-    /// The deliveries that were answered as spooled before `when`.
-    pub(crate) fn spooled_before(&self, when: Duration) -> Vec<u64> {
+    /// How many of those that began after `when` have an answer that `is` so.
+    pub(crate) fn count_after(&self, when: Duration, is: impl Fn(Outcome) -> bool) -> usize {
+        self.all().iter().filter(|d| d.began > when && is(d.outcome)).count()
+    }
+
+    /// When the first answer other than 2xx came to a delivery that began after `when`.
+    pub(crate) fn rejected_after(&self, when: Duration) -> Option<Duration> {
         let all = self.all();
-        let numbered = (0..).zip(all.iter());
-        let spooled = numbered.filter(|(_, d)| d.outcome == Outcome::Spooled && d.ended < when);
-        spooled.map(|(number, _)| number).collect()
+        let rejected =
+            all.iter().filter(|d| d.began > when && matches!(d.outcome, Outcome::Other(_)));
+        rejected.map(|d| d.ended).min()
     }
 
     /// The highest sequence of any receipt that came after `since`.

@@ -22,6 +22,7 @@ mod report;
 mod run;
 mod setup;
 mod stored;
+mod storm;
 mod support;
 mod tools;
 mod verdict;

@@ -8,6 +8,11 @@ use clap::{Parser, ValueEnum};
 use crate::driver::Load;
 use crate::faults::Kind;
 
+/// Deliveries of a storm in the short run.
+const SMALL_STORM: u32 = 2_000;
+/// Go keeps a few connections; more would hide what becomes of the others.
+const MOST_IDLE: usize = 8;
+
 /// Makes faults under load, and compares what was acknowledged with what is stored.
 ///
 /// Every fault has a phase with servers of its own, and so has a mix of several faults at once. Without
@@ -27,9 +32,13 @@ pub(crate) struct Options {
     /// Faults to make, in this order [default: all, with --short the quick ones]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) faults: Vec<Kind>,
-    /// A fixed list of fault cycles that takes less than two minutes
+    /// A fixed list of fault cycles, and small storms, that take less than two minutes
     #[arg(long)]
     pub(crate) short: bool,
+    /// No faults, but so many deliveries of 4 KiB as fast as they are answered: with NATS healthy, slow and absent
+    #[arg(long, value_name = "DELIVERIES", conflicts_with_all = ["faults", "short", "cycles"])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) storm: Option<u32>,
     /// The NATS server to run [default: nats-server]
     #[arg(long, value_name = "PATH", env = "FORGEWIRE_NATS_SERVER")]
     pub(crate) nats_server: Option<PathBuf>,
@@ -61,6 +70,9 @@ pub(crate) enum Spool {
 impl Options {
     /// The faults to make, and how often each.
     pub(crate) fn plan(&self) -> Vec<(Kind, u32)> {
+        if self.storm.is_some() {
+            return Vec::new();
+        }
         let all = Kind::value_variants().to_vec();
         let quick = || all.iter().copied().filter(|kind| kind.is_quick()).collect();
         let kinds = match &*self.faults {
@@ -74,6 +86,11 @@ impl Options {
         kinds.into_iter().zip((0..).map(each)).filter(|(_, cycles)| *cycles > 0).collect()
     }
 
+    /// How many deliveries make a storm, if there is to be any.
+    pub(crate) fn storms(&self) -> Option<u32> {
+        self.storm.or_else(|| (self.short && self.faults.is_empty()).then_some(SMALL_STORM))
+    }
+
     /// How long a fault lasts, about.
     pub(crate) fn lasts(&self) -> Duration {
         Duration::from_secs_f64(self.seconds.unwrap_or(if self.short { 1.0 } else { 3.0 }))
@@ -81,6 +98,13 @@ impl Options {
 
     pub(crate) fn load(&self) -> Load {
         let rate = self.rate.unwrap_or(if self.short { 400 } else { 800 });
-        Load { senders: self.senders, rate, repositories: self.repositories }
+        Load {
+            senders: self.senders,
+            rate: Some(rate),
+            repositories: self.repositories,
+            most_idle: MOST_IDLE,
+            size: 0,
+            count: None,
+        }
     }
 }

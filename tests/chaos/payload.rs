@@ -5,23 +5,29 @@ use crate::support::hook::{Hook, SECRET, push_in};
 /// The path that deliveries go to, and the source that event ids begin with.
 pub(crate) const SOURCE: &str = "gitea";
 
-/// The delivery with this number, as Gitea sends it. `run` tells the deliveries of one run from another's.
-pub(crate) fn hook(run: u32, number: u64, repository: u16) -> Hook {
+/// The delivery with this number, as Gitea sends it, with a body of at least `size` bytes. `run` tells the deliveries
+/// of one run from another's.
+pub(crate) fn hook(run: u32, number: u64, repository: u16, size: usize) -> Hook {
     Hook::new(
         "gitea",
         "push",
         Some("push"),
         &delivery_id(run, number),
         SECRET,
-        &body(number, repository),
+        &body(number, repository, size),
     )
 }
 
 /// Its body alone.
-pub(crate) fn body(number: u64, repository: u16) -> Vec<u8> {
+pub(crate) fn body(number: u64, repository: u16, size: usize) -> Vec<u8> {
     let hash = |number: u64| format!("{number:040x}");
-    let name = format!("service-{repository}");
-    push_in("acme", &name, 1000 + u64::from(repository), "main", &hash(number), &hash(number + 1))
+    let (name, id) = (format!("service-{repository}"), 1000 + u64::from(repository));
+    let mut body = push_in("acme", &name, id, "main", &hash(number), &hash(number + 1));
+    // Space before its last brace changes nothing but the size.
+    let brace = body.pop();
+    body.resize(body.len().max(size.saturating_sub(1)), b' ');
+    body.extend(brace);
+    body
 }
 
 fn delivery_id(run: u32, number: u64) -> String {

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use clap::ValueEnum as _;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::faults::Kind;
 use crate::options::Options;
 use crate::random::Random;
+use crate::storm::{Nats, Storm, storm};
 use crate::tools::Tools;
 use crate::verdict::Verdict;
 use crate::world::{Bench, World};
@@ -27,6 +29,7 @@ pub(crate) struct Outcome {
     pub(crate) spool: bool,
     pub(crate) seconds: f64,
     pub(crate) phases: Vec<Phase>,
+    pub(crate) storms: Vec<Storm>,
 }
 
 /// What became of a phase.
@@ -46,6 +49,7 @@ pub(crate) struct Phase {
 impl Outcome {
     pub(crate) fn passed(&self) -> bool {
         self.phases.iter().all(|phase| phase.failed.is_none())
+            && self.storms.iter().all(|storm| storm.failed.is_none())
     }
 }
 
@@ -85,8 +89,17 @@ pub(crate) fn run(options: &Options, say: impl Fn(&str)) -> Result<Outcome> {
         phases.push(phase);
         ensure!(!interrupted.load(Ordering::Relaxed), "interrupted; the seed was {seed}");
     }
+    let mut storms = Vec::new();
+    for (nats, count) in options
+        .storms()
+        .into_iter()
+        .flat_map(|count| Nats::value_variants().iter().map(move |nats| (*nats, count)))
+    {
+        storms.push(storm(&bench, nats, count, seed));
+        ensure!(!interrupted.load(Ordering::Relaxed), "interrupted; the seed was {seed}");
+    }
     let (spool, seconds) = (tools.spool.is_ok(), began.elapsed().as_secs_f64());
-    Ok(Outcome { seed, server, spool, seconds, phases })
+    Ok(Outcome { seed, server, spool, seconds, phases, storms })
 }
 
 fn seed_of_the_clock() -> Result<u64> {
@@ -118,15 +131,17 @@ fn phase(bench: &Bench<'_>, tools: &Tools, kind: Kind, cycles: u32, seed: u64) -
         return phase;
     }
     (bench.say)(&format!("{}: {cycles} cycles", phase.fault));
-    // What the bench stands on panics where it cannot go on; the other phases can.
-    let made =
-        catch_unwind(AssertUnwindSafe(|| cycles_of(bench, tools, kind, cycles, seed, &mut phase)));
-    let made = made.unwrap_or_else(|panic| {
+    phase.failed = guarded(|| cycles_of(bench, tools, kind, cycles, seed, &mut phase));
+    phase
+}
+
+/// Why something failed. What the bench stands on panics where it cannot go on; the other phases can.
+pub(crate) fn guarded(made: impl FnOnce() -> Result<()>) -> Option<String> {
+    let made = catch_unwind(AssertUnwindSafe(made)).unwrap_or_else(|panic| {
         let text = panic.downcast::<String>().map_or_else(|_| "a panic".to_owned(), |text| *text);
         Err(anyhow!("{text}"))
     });
-    phase.failed = made.err().map(|error| format!("{error:#}"));
-    phase
+    made.err().map(|error| format!("{error:#}"))
 }
 
 fn cycles_of(

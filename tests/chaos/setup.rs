@@ -28,6 +28,8 @@ pub(crate) struct Setup {
 pub(crate) struct Spool {
     /// On a file system of its own that is soon full.
     pub(crate) small_disk: bool,
+    /// What it may take on disk, in bytes.
+    pub(crate) max_bytes: u64,
     /// The daemon keeps what it has published for some time.
     pub(crate) retain: bool,
 }
@@ -77,8 +79,11 @@ impl Setup {
         );
         if let Some(settings) = &self.spool {
             let retain = if settings.retain { "retain = \"10m\"\n" } else { "" };
-            let _ =
-                write!(config, "[spool]\nenabled = true\ndir = \"{}\"\n{retain}", spool.display());
+            let (dir, max_bytes) = (spool.display(), settings.max_bytes);
+            let _ = write!(
+                config,
+                "[spool]\nenabled = true\ndir = \"{dir}\"\nmax_bytes = {max_bytes}\n{retain}"
+            );
         }
         config
     }

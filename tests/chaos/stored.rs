@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy, pull};
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{Message, consumer::PullConsumer};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde_json::value::RawValue;
 
@@ -19,24 +22,83 @@ const BATCH: usize = 1000;
 const EXPIRES: Duration = Duration::from_secs(5);
 /// Batches in a row without a message after which the rest is given up.
 const VAIN: u32 = 6;
+/// Consumers in a row without a message after which there is no other.
+const CONSUMERS: u32 = 2;
 
-/// Reads everything after sequence `after` up to what is the last one now; gives that one.
-pub(crate) async fn read(
-    stream: &Stream,
-    after: u64,
-    mut each: impl FnMut(&Message, u64),
-) -> Result<u64> {
+/// A message as the stream holds it.
+pub(crate) struct Kept {
+    pub(crate) sequence: u64,
+    headers: HeaderMap,
+    body: Bytes,
+    /// The server's time of storing, since the epoch.
+    at: Duration,
+}
+
+impl Kept {
+    fn delivered(message: Message) -> Result<Self> {
+        let info = message.info().map_err(|error| anyhow!(error))?;
+        let (sequence, at) =
+            (info.stream_sequence, since_epoch(info.published.unix_timestamp_nanos()));
+        let Message { message, .. } = message;
+        Ok(Self {
+            sequence,
+            headers: message.headers.unwrap_or_default(),
+            body: message.payload,
+            at,
+        })
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(async_nats::HeaderValue::as_str)
+    }
+}
+
+fn since_epoch(nanoseconds: i128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or_default())
+}
+
+/// Reads everything after sequence `after` up to what is the last one now.
+pub(crate) async fn read(stream: &Stream, after: u64, mut each: impl FnMut(&Kept)) -> Result<()> {
     let last = stream.get_info().await?.state.last_sequence;
     let (mut position, mut vain) = (after, 0);
     while position < last {
-        let came = match consumer(stream, position + 1).await {
-            Ok(consumer) => read_some(&consumer, &mut position, last, &mut each).await,
-            Err(_busy) => Ok(false),
+        let came = if vain < CONSUMERS {
+            match consumer(stream, position + 1).await {
+                Ok(consumer) => read_some(&consumer, &mut position, last, &mut each).await,
+                Err(busy) => Err(busy),
+            }
+        } else {
+            // A consumer of 2.9 may stay silent once all servers of its cluster have been started again.
+            read_singly(stream, &mut position, last, &mut each).await
         };
-        vain = if came.unwrap_or(false) { 0 } else { vain + 1 };
-        ensure!(vain < VAIN, "the stream gives nothing after sequence {position} of {last}");
+        vain = if matches!(came, Ok(true)) { 0 } else { vain + 1 };
+        ensure!(
+            vain < VAIN,
+            "the stream gives nothing after sequence {position} of {last}: {came:?}"
+        );
     }
-    Ok(position.max(last))
+    Ok(())
+}
+
+/// Asks for one message after the other.
+async fn read_singly(
+    stream: &Stream,
+    position: &mut u64,
+    last: u64,
+    each: &mut impl FnMut(&Kept),
+) -> Result<bool> {
+    while *position < last {
+        let message = stream.get_raw_message(*position + 1).await?;
+        let StreamMessage { sequence, headers, payload, time, .. } = message;
+        *position = sequence;
+        each(&Kept {
+            sequence,
+            headers,
+            body: payload,
+            at: since_epoch(time.unix_timestamp_nanos()),
+        });
+    }
+    Ok(true)
 }
 
 async fn consumer(stream: &Stream, from: u64) -> Result<PullConsumer> {
@@ -55,7 +117,7 @@ async fn read_some(
     consumer: &PullConsumer,
     position: &mut u64,
     last: u64,
-    each: &mut impl FnMut(&Message, u64),
+    each: &mut impl FnMut(&Kept),
 ) -> Result<bool> {
     let mut any = false;
     while *position < last {
@@ -64,13 +126,12 @@ async fn read_some(
         let mut came = false;
         while *position < last {
             let Some(message) = batch.next().await else { break };
-            let message = message.map_err(|error| anyhow::anyhow!(error))?;
-            let info = message.info().map_err(|error| anyhow::anyhow!(error))?;
-            if info.stream_sequence <= *position {
+            let kept = Kept::delivered(message.map_err(|error| anyhow!(error))?)?;
+            if kept.sequence <= *position {
                 continue;
             }
-            *position = info.stream_sequence;
-            each(&message, *position);
+            *position = kept.sequence;
+            each(&kept);
             came = true;
         }
         any |= came;
@@ -82,29 +143,21 @@ async fn read_some(
 }
 
 /// The delivery that a message is of.
-pub(crate) fn number(run: u32, message: &Message) -> Option<u64> {
-    let headers = message.headers.as_ref()?;
-    payload::number_of(run, headers.get("Nats-Msg-Id")?.as_str())
+pub(crate) fn number(run: u32, message: &Kept) -> Option<u64> {
+    payload::number_of(run, message.header("Nats-Msg-Id")?)
 }
 
-/// What the verdict must know of a message; `repository` says whose a delivery is.
-pub(crate) fn examine(
-    run: u32,
-    message: &Message,
-    sequence: u64,
-    repository: impl Fn(u64) -> Option<u16>,
-) -> Stored {
+/// What the verdict must know of a message; `sent` says what the body of a delivery was.
+pub(crate) fn examine(run: u32, message: &Kept, sent: impl Fn(u64) -> Option<Vec<u8>>) -> Stored {
     let number = number(run, message);
-    let sent = number.and_then(|number| Some(payload::body(number, repository(number)?)));
-    let header = |name| message.headers.as_ref()?.get(name).map(async_nats::HeaderValue::as_str);
-    let at = message.info().map(|info| info.published.unix_timestamp_nanos()).unwrap_or_default();
-    let intact = sent
-        .is_some_and(|sent| is_intact(&message.payload, header("Forgewire-Digest"), &sent).is_ok());
+    let sent = number.and_then(sent);
+    let digest = message.header("Forgewire-Digest");
+    let intact = sent.is_some_and(|sent| is_intact(&message.body, digest, &sent).is_ok());
     Stored {
         number,
-        sequence,
-        at: Duration::from_nanos(u64::try_from(at).unwrap_or_default()),
-        resent: header("Forgewire-Resent") == Some("1"),
+        sequence: message.sequence,
+        at: message.at,
+        resent: message.header("Forgewire-Resent") == Some("1"),
         intact,
     }
 }

@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod setup;
 mod stored;
+mod storm;
 mod support;
 mod tools;
 mod verdict;
@@ -152,6 +153,26 @@ fn an_unanswered_one_is_excused_only_by_a_kill_of_the_daemon() {
 }
 
 #[test]
+fn a_503_is_excused_only_while_nothing_could_be_kept() {
+    let deliveries = [delivery(2, 5, Outcome::Other(503))];
+    for (from, to, good) in [(3, 4, true), (0, 2, true), (0, 1, false), (6, 7, false)] {
+        let roomless = vec![(Duration::from_secs(from), Duration::from_secs(to))];
+        let evidence = Evidence { roomless, ..Evidence::default() };
+        let verdict = Judge::new(&deliveries, &evidence).finish(false);
+        assert_eq!((verdict.other, verdict.rejected), (1, u64::from(!good)));
+        assert_eq!(verdict.is_good(), good);
+    }
+}
+
+#[test]
+fn a_body_is_as_large_as_it_is_asked_to_be_and_the_same_json() {
+    let (small, large) = (payload::body(7, 3, 0), payload::body(7, 3, 4096));
+    assert_eq!(large.len(), 4096);
+    let json = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap();
+    assert_eq!(json(&small), json(&large));
+}
+
+#[test]
 fn a_changed_or_foreign_message_is_found() {
     let (deliveries, none) = (three(), Evidence::default());
     let mut judge = Judge::new(&deliveries, &none);
@@ -195,7 +216,7 @@ fn what_a_server_forgot_may_come_late() {
 
 #[test]
 fn a_body_is_intact_only_to_the_byte_and_with_both_digests() {
-    let sent = payload::body(7, 3);
+    let sent = payload::body(7, 3, 0);
     let digest = format!("blake3={}", blake3::hash(&sent).to_hex());
     let message = |raw: &[u8], digest: &str| {
         let raw = String::from_utf8(raw.to_vec()).unwrap();
@@ -203,7 +224,7 @@ fn a_body_is_intact_only_to_the_byte_and_with_both_digests() {
     };
     let intact = |body: &[u8], header| stored::is_intact(body, header, &sent).is_ok();
     assert!(intact(&message(&sent, &digest), Some(&*digest)));
-    assert!(!intact(&message(&payload::body(8, 3), &digest), Some(&*digest)));
+    assert!(!intact(&message(&payload::body(8, 3, 0), &digest), Some(&*digest)));
     assert!(!intact(&message(&sent, "blake3=00"), Some(&*digest)));
     assert!(!intact(&message(&sent, &digest), Some("blake3=00")));
     assert!(!intact(&message(&sent, &digest), None));
@@ -236,7 +257,13 @@ fn a_ledger_knows_the_first_publication_after_a_moment() {
     ledger.began(published);
     ledger.ended(published, Outcome::Published(5));
     assert!(ledger.published_after(now).unwrap() >= now);
-    assert_eq!(ledger.spooled_before(ledger.now()), [spooled]);
+    assert_eq!(ledger.count_after(now, Outcome::is_kept), 2);
+    assert_eq!(ledger.rejected_after(Duration::ZERO), None);
+    let rejected = ledger.enter(0);
+    ledger.began(rejected);
+    ledger.ended(rejected, Outcome::Other(503));
+    assert!(ledger.rejected_after(now).unwrap() >= now);
+    assert_eq!(ledger.rejected_after(ledger.now()), None);
     assert_eq!(ledger.highest_sequence(Duration::ZERO), 5);
     assert_eq!(ledger.highest_sequence(ledger.now()), 0);
 }
@@ -275,8 +302,8 @@ fn server(answers: usize) -> (SocketAddr, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn a_request_that_was_sent_is_never_sent_again() {
     let (address, requests) = server(1);
-    let pool = Pool::new(address);
-    let hook = payload::hook(1, 1, 1);
+    let pool = Pool::new(address, 8);
+    let hook = payload::hook(1, 1, 1, 0);
     assert_eq!(pool.deliver("/hooks/gitea", &hook).await.unwrap().0, 503);
     // On the same connection, which is closed when the second request has been read.
     assert_eq!(pool.deliver("/hooks/gitea", &hook).await.unwrap_err(), NoAnswer::Lost);
@@ -286,7 +313,7 @@ async fn a_request_that_was_sent_is_never_sent_again() {
 #[tokio::test]
 async fn nobody_listening_is_told_from_no_answer() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let refused = Pool::new(address).deliver("/hooks/gitea", &payload::hook(1, 1, 1)).await;
+    let refused = Pool::new(address, 8).deliver("/hooks/gitea", &payload::hook(1, 1, 1, 0)).await;
     assert_eq!(refused.unwrap_err(), NoAnswer::Refused);
 }
 
@@ -351,10 +378,11 @@ fn the_same_seed_gives_the_same_numbers() {
 fn the_command_line_is_well_formed_and_shares_the_cycles_out() {
     Options::command().debug_assert();
     let count = u32::try_from(Kind::value_variants().len()).unwrap();
-    let long = Options::parse_from(["chaos"]).plan();
+    let options = |arguments: &[&str]| Options::parse_from(["chaos"].iter().chain(arguments));
+    let long = options(&[]).plan();
     assert_eq!(long.len(), Kind::value_variants().len());
     assert!(long.iter().map(|(_, cycles)| cycles).sum::<u32>() >= 200);
-    let plan = |arguments: &[&str]| Options::parse_from(["chaos"].iter().chain(arguments)).plan();
+    let plan = |arguments: &[&str]| options(arguments).plan();
     assert_eq!(
         plan(&["--faults", "cut,mixed", "--cycles", "3"]),
         [(Kind::Cut, 2), (Kind::Mixed, 1)]
@@ -363,4 +391,7 @@ fn the_command_line_is_well_formed_and_shares_the_cycles_out() {
     assert!(short.len() < long.len() && short.iter().all(|(_, cycles)| *cycles == 1));
     assert_eq!(plan(&["--cycles", &(count + 1).to_string()])[0].1, 2);
     assert!(Options::try_parse_from(["chaos", "--faults", "earthquake"]).is_err());
+    assert_eq!((options(&[]).storms(), plan(&["--storm", "9"]).len()), (None, 0));
+    assert_eq!(options(&["--storm", "9"]).storms(), Some(9));
+    assert!(options(&["--short"]).storms().is_some());
 }

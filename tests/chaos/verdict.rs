@@ -61,6 +61,8 @@ pub(crate) struct Verdict {
     /// Of these: those that were answered as spooled.
     pub(crate) spooled: u64,
     pub(crate) other: u64,
+    /// Of these: those that came while the spool, if there is one, could have taken them.
+    pub(crate) rejected: u64,
     pub(crate) refused: u64,
     pub(crate) unanswered: u64,
     /// Of these: those that were not under way while the daemon was killed.
@@ -92,7 +94,7 @@ impl Verdict {
     /// Whether every promise was kept.
     pub(crate) fn is_good(&self) -> bool {
         let stored = self.missing + self.doubled + self.reordered + self.altered + self.foreign;
-        stored + self.unexcused == 0
+        stored + self.unexcused + self.rejected == 0
     }
 
     fn example(&mut self, kind: &str, what: std::fmt::Arguments<'_>) {
@@ -118,6 +120,8 @@ pub(crate) struct Evidence {
     pub(crate) forgotten: HashSet<u64>,
     /// When the daemon was killed, and was dead, on the ledger's clock.
     pub(crate) kills: Vec<(Duration, Duration)>,
+    /// When nothing could be kept, by full or broken disks, on the ledger's clock. All the time without a spool.
+    pub(crate) roomless: Vec<(Duration, Duration)>,
 }
 
 impl Evidence {
@@ -126,9 +130,18 @@ impl Evidence {
             || self.regresses.iter().any(|regress| regress.covers(delivery))
     }
 
-    fn excuses(&self, delivery: &Delivery) -> bool {
-        self.kills.iter().any(|(killed, dead)| delivery.began <= *dead && delivery.ended >= *killed)
+    fn excuses_silence(&self, delivery: &Delivery) -> bool {
+        meets(&self.kills, delivery)
     }
+
+    fn excuses_rejection(&self, delivery: &Delivery) -> bool {
+        meets(&self.roomless, delivery)
+    }
+}
+
+/// Whether a delivery was under way in any of these times.
+fn meets(times: &[(Duration, Duration)], delivery: &Delivery) -> bool {
+    times.iter().any(|(from, to)| delivery.began <= *to && delivery.ended >= *from)
 }
 
 /// Reads the messages in their order.
@@ -220,10 +233,7 @@ impl<'a> Judge<'a> {
                     self.verdict.kept += 1;
                     self.verdict.spooled += 1;
                 }
-                Outcome::Other(status) => {
-                    self.verdict.other += 1;
-                    *self.verdict.statuses.entry(status).or_default() += 1;
-                }
+                Outcome::Other(status) => self.other(number, delivery, status),
                 Outcome::Refused => self.verdict.refused += 1,
                 // The bench waits for every answer: one that is pending will never come.
                 Outcome::Unanswered | Outcome::Pending => self.unanswered(number, delivery),
@@ -237,9 +247,22 @@ impl<'a> Judge<'a> {
         self.verdict
     }
 
+    fn other(&mut self, number: usize, delivery: &Delivery, status: u16) {
+        self.verdict.other += 1;
+        *self.verdict.statuses.entry(status).or_default() += 1;
+        if !self.evidence.excuses_rejection(delivery) {
+            let Delivery { began, ended, .. } = delivery;
+            self.verdict.rejected += 1;
+            self.verdict.example(
+                "rejected",
+                format_args!("{number} with {status}, from {began:.3?} to {ended:.3?}"),
+            );
+        }
+    }
+
     fn unanswered(&mut self, number: usize, delivery: &Delivery) {
         self.verdict.unanswered += 1;
-        if !self.evidence.excuses(delivery) {
+        if !self.evidence.excuses_silence(delivery) {
             let Delivery { began, ended, .. } = delivery;
             self.verdict.unexcused += 1;
             self.verdict

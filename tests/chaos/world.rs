@@ -1,13 +1,12 @@
 //! The world of one phase: servers, proxy, daemon, senders, and what was seen of the stream.
 
-use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use async_nats::jetstream;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,7 +14,8 @@ use tokio::runtime::Handle;
 
 use crate::daemon::Daemon;
 use crate::driver::{Driver, Load};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Outcome};
+use crate::payload;
 use crate::proxy::Proxy;
 use crate::setup::{self, Setup};
 use crate::stored;
@@ -30,7 +30,7 @@ const STILL: Duration = Duration::from_secs(15);
 /// So long nothing may come after all is there: what comes twice mostly comes soon.
 const CALM: Duration = Duration::from_secs(2);
 /// The small disk, in MiB.
-const SMALL: u32 = 24;
+const SMALL: u32 = 160;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What does not differ between phases.
@@ -61,9 +61,6 @@ pub(crate) struct World<'a> {
     /// Since when sequences are counted as they are now, on the ledger's clock: a stream was made anew, or a
     /// server forgot some.
     since: Duration,
-    /// What of the present stream has been looked at, and which deliveries were there.
-    seen_until: u64,
-    seen: HashSet<u64>,
     // After the daemon, which has files open there.
     _disk: Option<Tmpfs>,
     dir: TempDir,
@@ -72,6 +69,14 @@ pub(crate) struct World<'a> {
 impl<'a> World<'a> {
     /// Starts everything, and returns when the first delivery has been published.
     pub(crate) fn start(bench: &'a Bench<'a>, setup: Setup, run: u32) -> Result<Self> {
+        let mut world = Self::prepare(bench, setup, run)?;
+        world.send();
+        world.recovered(Duration::ZERO)?;
+        Ok(world)
+    }
+
+    /// Starts everything but the senders, and returns when the stream is there.
+    pub(crate) fn prepare(bench: &'a Bench<'a>, setup: Setup, run: u32) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let servers = setup.start_servers();
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, servers[0].port));
@@ -89,6 +94,10 @@ impl<'a> World<'a> {
         let mut daemon = Daemon::prepare(dir.path(), &config, environment)?;
         daemon.start()?;
         let client = bench.runtime.block_on(connect(direct))?;
+        let mut evidence = Evidence::default();
+        if setup.spool.is_none() {
+            evidence.roomless.push((Duration::ZERO, Duration::MAX));
+        }
         let mut world = World {
             daemon,
             servers,
@@ -100,20 +109,28 @@ impl<'a> World<'a> {
             run,
             client,
             driver: None,
-            evidence: Evidence::default(),
+            evidence,
             copies: Vec::new(),
             since: Duration::ZERO,
-            seen_until: 0,
-            seen: HashSet::new(),
             _disk: disk,
             dir,
         };
         world.until("the stream is there", |world| world.last_sequence().is_ok())?;
-        let driver =
-            Driver::start(bench.runtime, bench.load, world.daemon.hooks, run, &world.ledger);
-        world.driver = Some(driver);
-        world.recovered(Duration::ZERO)?;
         Ok(world)
+    }
+
+    /// Starts the senders.
+    pub(crate) fn send(&mut self) {
+        let Bench { runtime, load, .. } = self.bench;
+        self.driver =
+            Some(Driver::start(runtime, *load, self.daemon.hooks, self.run, &self.ledger));
+    }
+
+    /// Waits until the senders have sent what they were to send, and have their answers.
+    pub(crate) fn sent(&mut self, limit: Duration) -> Result<()> {
+        self.until_in(limit, "all is sent", |world| {
+            world.driver.as_mut().is_none_or(Driver::has_ended)
+        })
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -148,10 +165,19 @@ impl<'a> World<'a> {
     }
 
     /// Waits until a condition holds.
-    fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) -> Result<()> {
+    pub(crate) fn until(&mut self, what: &str, holds: impl FnMut(&mut Self) -> bool) -> Result<()> {
+        self.until_in(LIMIT, what, holds)
+    }
+
+    fn until_in(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut holds: impl FnMut(&mut Self) -> bool,
+    ) -> Result<()> {
         let began = Instant::now();
         while !holds(self) {
-            ensure!(began.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+            ensure!(began.elapsed() < limit, "not within {limit:?}: {what}");
             self.hold(LOOK)?;
         }
         Ok(())
@@ -210,7 +236,6 @@ impl<'a> World<'a> {
             let (since, back) = (self.since, self.ledger.now());
             self.evidence.regresses.push(Regress { last, acknowledged, since, back });
             self.since = back;
-            self.seen_until = self.seen_until.min(last);
         }
         self.proxy.change(|weather| weather.closed = false);
         Ok(())
@@ -226,13 +251,14 @@ impl<'a> World<'a> {
         let mut copy = Vec::new();
         let stream = self.stream()?;
         let ledger = Arc::clone(&self.ledger);
-        let read = stored::read(&stream, 0, |message, sequence| {
-            copy.push(stored::examine(self.run, message, sequence, |n| ledger.repository(n)));
+        let read = stored::read(&stream, 0, |message| {
+            let size = self.bench.load.size;
+            let sent = |number| Some(payload::body(number, ledger.repository(number)?, size));
+            copy.push(stored::examine(self.run, message, sent));
         });
         self.bench.runtime.block_on(read)?;
-        self.seen.extend(copy.iter().filter_map(|stored| stored.number));
         self.copies.push(copy);
-        (self.since, self.seen_until) = (self.ledger.now(), 0);
+        self.since = self.ledger.now();
         Ok(())
     }
 
@@ -240,12 +266,10 @@ impl<'a> World<'a> {
     pub(crate) fn forget_after(&mut self, sequence: u64) -> Result<()> {
         let stream = self.stream()?;
         let (run, forgotten) = (self.run, &mut self.evidence.forgotten);
-        let read = stored::read(&stream, sequence, |message, _| {
+        let read = stored::read(&stream, sequence, |message| {
             forgotten.extend(stored::number(run, message));
         });
         self.bench.runtime.block_on(read)?;
-        self.seen.retain(|number| !self.evidence.forgotten.contains(number));
-        self.seen_until = self.seen_until.min(sequence);
         Ok(())
     }
 
@@ -273,8 +297,8 @@ impl<'a> World<'a> {
         })
     }
 
-    /// Waits until a delivery that began after `since` is published, and everything that was spooled before is
-    /// too; how long that took.
+    /// Waits until a delivery that began after `since` is published, and nothing is left in the spool; how long that
+    /// took.
     pub(crate) fn recovered(&mut self, since: Duration) -> Result<Duration> {
         let mut published = None;
         self.until("a delivery is published again", |world| {
@@ -282,34 +306,41 @@ impl<'a> World<'a> {
             published.is_some()
         })?;
         let took = published.unwrap_or(since).saturating_sub(since);
-        let mut due: Vec<u64> = self.ledger.spooled_before(since);
-        if due.is_empty() {
+        if self.ledger.count_after(Duration::ZERO, |outcome| outcome == Outcome::Spooled) == 0 {
             return Ok(took);
         }
-        self.until("what was spooled is published", |world| {
-            // The server may be busy with an election.
-            let _ = world.look();
-            due.retain(|number| !world.seen.contains(number));
-            due.is_empty()
-        })?;
+        self.emptied(LIMIT)?;
         Ok(took.max(self.ledger.now().saturating_sub(since)))
     }
 
-    /// Looks at what has come since the last look.
-    fn look(&mut self) -> Result<()> {
-        let stream = self.stream()?;
-        let (run, seen) = (self.run, &mut self.seen);
-        let read = stored::read(&stream, self.seen_until, |message, _| {
-            seen.extend(stored::number(run, message));
+    /// Waits until nothing is left in the spool that is to be published, and fails if anything is a dead letter.
+    pub(crate) fn emptied(&mut self, limit: Duration) -> Result<()> {
+        let mut said = Err(anyhow!("there is no spool"));
+        let emptied = self.until_in(limit, "the spool is empty", |world| {
+            said = world.daemon.spool();
+            said.as_ref().is_ok_and(|spool| spool["waiting"] == 0)
         });
-        self.seen_until = self.bench.runtime.block_on(read)?;
+        let said = said?;
+        emptied.with_context(|| format!("the spool: {said}"))?;
+        ensure!(said["dead"] == 0, "dead letters: {said}");
         Ok(())
+    }
+
+    /// Nothing could be kept from `since` until now: the disk was full, or broken.
+    pub(crate) fn had_no_room(&mut self, since: Duration) {
+        self.evidence.roomless.push((since, self.ledger.now()));
     }
 
     /// Ends the load, waits until the stream has everything or does not grow any more, and judges.
     pub(crate) fn judge(&mut self) -> Result<Verdict> {
         if let Some(driver) = self.driver.take() {
             self.bench.runtime.block_on(driver.stop());
+        }
+        if self.setup.spool.is_some()
+            && let Err(error) = self.emptied(LIMIT)
+        {
+            // What is in there is missing in the stream.
+            self.say(&format!("{error:#}"));
         }
         let (mut last, mut grown, mut judged) = (0, Instant::now(), None);
         loop {
@@ -338,10 +369,13 @@ impl<'a> World<'a> {
             }
             judge.next_stream();
         }
-        let repository = |number| Some(deliveries.get(usize::try_from(number).ok()?)?.repository);
+        let sent = |number| {
+            let delivery = deliveries.get(usize::try_from(number).ok()?)?;
+            Some(payload::body(number, delivery.repository, self.bench.load.size))
+        };
         let stream = self.stream()?;
-        let read = stored::read(&stream, 0, |message, sequence| {
-            judge.take(&stored::examine(self.run, message, sequence, repository));
+        let read = stored::read(&stream, 0, |message| {
+            judge.take(&stored::examine(self.run, message, sent));
         });
         self.bench.runtime.block_on(read)?;
         Ok(judge.finish(self.setup.retains()))
