@@ -39,7 +39,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs bench chaos fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps
+.PHONY: help run test lint doc docs bench chaos storm fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -53,6 +53,7 @@ test: test-deps ## Run every test, also of the library without the daemon
 	-@$(MAKE) --no-print-directory consumers-deps
 	$(CARGO) test --locked
 	$(CARGO) test --locked --no-default-features --lib
+	$(CARGO) test --locked --test chaos -- --short
 
 lint: ## Check format and lints, also of the library without the daemon
 	$(CARGO) fmt --check
@@ -77,10 +78,15 @@ docs: ## Write what is made from the code: docs/schema/event-1.json and docs/eve
 bench: deps ## Measure throughput beside a yardstick
 	$(CARGO) bench --locked --bench throughput -- $(ARGS)
 
-# Built with optimisation, and without the long last steps of a release.
+# The fault bench is built with optimisation, and without the long last steps of a release.
+chaos = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	$(CARGO) test --locked --release --test chaos --
+
 chaos: chaos-deps ## Make faults under load and compare what was acknowledged with what is stored
-	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-		$(CARGO) test --locked --release --test chaos -- $(ARGS)
+	$(chaos) $(ARGS)
+
+storm: chaos-deps ## Deliver 100,000 times as fast as it goes: with NATS healthy, slow and absent
+	$(chaos) --storm 100000 $(ARGS)
 
 fuzz: fuzz-deps ## Give arbitrary input to what reads input, for SECONDS=30 per target
 	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(TARGETS)
@@ -88,8 +94,8 @@ fuzz: fuzz-deps ## Give arbitrary input to what reads input, for SECONDS=30 per 
 deps: ## Install nats-server if it is missing
 	$(call need,nats-server)
 
-test-deps: ## Install what the tests run: nats-server, curl, openssl
-	$(call need,nats-server curl openssl)
+test-deps: ## Install what the tests run: nats-server, curl, openssl, strace, faketime
+	$(call need,nats-server curl openssl strace faketime)
 
 chaos-deps: ## Install what the fault bench runs: nats-server, strace, faketime
 	$(call need,nats-server strace faketime)
