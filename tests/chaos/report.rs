@@ -24,11 +24,15 @@ pub(crate) fn render(outcome: &Outcome) -> String {
     let mut text = String::new();
     if !phases.is_empty() {
         text += HEAD;
-        phases.iter().for_each(|phase| row(&mut text, phase));
+        for phase in phases {
+            row(&mut text, phase);
+        }
     }
     if !storms.is_empty() {
         text += STORMS;
-        storms.iter().for_each(|storm| storm_row(&mut text, storm));
+        for storm in storms {
+            storm_row(&mut text, storm);
+        }
     }
     let cycles: u32 = phases.iter().map(|phase| phase.cycles).sum();
     // Writing to a string cannot fail.

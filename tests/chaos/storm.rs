@@ -96,7 +96,7 @@ fn run(bench: &Bench<'_>, nats: Nats, count: u32, seed: u64, storm: &mut Storm) 
     let began = world.ledger.now();
     world.send();
     world.sent(LIMIT)?;
-    storm.taken_in = (world.ledger.now() - began).as_secs_f64();
+    storm.taken_in = world.ledger.now().saturating_sub(began).as_secs_f64();
     let began = match nats {
         Nats::Absent => {
             world.start_server()?;
@@ -105,7 +105,7 @@ fn run(bench: &Bench<'_>, nats: Nats, count: u32, seed: u64, storm: &mut Storm) 
         _ => began,
     };
     world.emptied(LIMIT)?;
-    storm.published_in = (world.ledger.now() - began).as_secs_f64();
+    storm.published_in = world.ledger.now().saturating_sub(began).as_secs_f64();
     storm.peak_memory = world.daemon.peak_memory()?;
     let verdict = storm.verdict.insert(world.judge()?);
     ensure!(verdict.is_good(), "a promise was broken");
