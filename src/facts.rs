@@ -109,9 +109,9 @@ pub fn spool_cannot_be_read(error: &dyn std::fmt::Display) {
     error!(%error, "The spool cannot be read.");
 }
 
-/// An acknowledged message could not be kept in case the server forgets it.
-pub fn not_retained(id: &str, error: &WriteError) {
-    error!(id, %error, "An acknowledged event is not retained: only JetStream has it.");
+/// Acknowledged messages could not be kept in case the server forgets them.
+pub fn not_retained(first: &str, events: usize, error: &WriteError) {
+    error!(first, events, %error, "Acknowledged events are not retained: only JetStream has them.");
 }
 
 /// The stream is another one than before, though it has the same name.

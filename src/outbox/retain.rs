@@ -18,12 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::publisher::{Publisher, Tries, is_hopeless};
 use super::repeats::Repeats;
-use super::spooler::put;
 use crate::event::Time;
 use crate::facts;
 use crate::jetstream::{Ack, JetStream, Link};
-use crate::message::Message;
-use crate::spool::{RowId, Spool, Stored};
+use crate::spool::{Put, RowId, Spool, Stored};
 
 /// Names under which the spool keeps what was known of the stream.
 const CREATED: &str = "stream.created";
@@ -111,11 +109,12 @@ impl Retainer {
         }
     }
 
-    /// Keeps a message that was published directly.
-    pub(super) async fn keep(&self, message: &Message, ack: &Ack) {
-        let kept = vec![(put(message.clone(), Some(Time::now())), ack.sequence)];
-        if let Err(error) = self.spool.retain(kept).await {
-            facts::not_retained(&message.id, &error);
+    /// Keeps messages of one delivery that were published directly, each with its sequence.
+    pub(super) async fn keep(&self, acknowledged: Vec<(Put, u64)>) {
+        let Some((first, _)) = acknowledged.first() else { return };
+        let (id, count) = (first.message.id.clone(), acknowledged.len());
+        if let Err(error) = self.spool.retain(acknowledged).await {
+            facts::not_retained(&id, count, &error);
         }
     }
 

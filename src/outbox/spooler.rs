@@ -19,6 +19,9 @@ use crate::jetstream::Unacknowledged;
 use crate::message::Message;
 use crate::spool::{Put, Spool};
 
+/// Messages of one delivery that are retained together, with one sync of the disk.
+const RETAINED: usize = 256;
+
 /// Where messages go that JetStream does not take.
 #[derive(Debug)]
 pub(super) struct Spooler {
@@ -46,6 +49,23 @@ impl Spooler {
             self.keep(claim, messages, None, &mut receipts).await?;
             return Ok(receipts);
         }
+        let mut acknowledged = Vec::new();
+        let stored = self.publish(publisher, messages, &mut receipts, &mut acknowledged).await;
+        if let Some(retainer) = &self.retainer {
+            retainer.keep(acknowledged).await;
+        }
+        stored.map(|()| receipts)
+    }
+
+    /// Publishes messages as long as JetStream takes them, and spools the others. What is to be retained is added to
+    /// `acknowledged`, with its sequence.
+    async fn publish(
+        &self,
+        publisher: &Publisher,
+        messages: Vec<Message>,
+        receipts: &mut Vec<Receipt>,
+        acknowledged: &mut Vec<(Put, u64)>,
+    ) -> Result<(), NotStored> {
         let mut rest = messages.into_iter();
         while let Some(message) = rest.next() {
             let began = Time::now();
@@ -55,7 +75,10 @@ impl Spooler {
                 Ok(ack) => {
                     if let Some(retainer) = &self.retainer {
                         retainer.acknowledged(highest, &ack);
-                        retainer.keep(&message, &ack).await;
+                        acknowledged.push((put(message.clone(), Some(Time::now())), ack.sequence));
+                        if acknowledged.len() >= RETAINED {
+                            retainer.keep(std::mem::take(acknowledged)).await;
+                        }
                     }
                     receipts.push(Receipt::published(message, ack));
                     continue;
@@ -76,11 +99,11 @@ impl Spooler {
                 if is_first {
                     facts::spooling(&reason);
                 }
-                self.keep(claim, remaining, sent, &mut receipts).await?;
+                self.keep(claim, remaining, sent, receipts).await?;
             }
             break;
         }
-        Ok(receipts)
+        Ok(())
     }
 
     /// Puts messages into the spool; the first of them may have been sent at a time.
@@ -120,7 +143,7 @@ impl Spooler {
 }
 
 /// A message as the spool keeps it.
-pub(super) fn put(message: Message, sent: Option<Time>) -> Put {
+fn put(message: Message, sent: Option<Time>) -> Put {
     Put {
         lane: message.lane().to_owned(),
         source: message.source().to_owned(),
