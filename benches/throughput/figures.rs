@@ -3,6 +3,8 @@
 //! In: latencies and rounds. Out: percentiles, medians with their spread, ratios to the
 //! yardstick, verdicts.
 
+pub(crate) mod outage;
+
 use serde::{Deserialize, Serialize};
 
 /// The receiver must reach at least this part of the yardstick's requests per second.

@@ -12,10 +12,12 @@
     reason = "a benchmark talks to the terminal it was started from"
 )]
 
+mod disk;
 mod figures;
 mod load;
 mod machine;
 mod options;
+mod outage;
 mod payload;
 mod process;
 mod refs;

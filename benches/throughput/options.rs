@@ -80,12 +80,14 @@ pub(crate) enum Scenario {
     Huge,
     /// 1 connection, pushes that change 10,000 refs each: forgewire alone, in a process of its own
     Refs,
+    /// As `storm`, then with nats-server away, then with it back: forgewire alone, in a process of its own
+    Outage,
 }
 
 impl Scenario {
-    /// Whether it is about the memory of forgewire alone.
+    /// Whether it is about forgewire alone.
     pub(crate) const fn is_alone(self) -> bool {
-        matches!(self, Self::Huge | Self::Refs)
+        matches!(self, Self::Huge | Self::Refs | Self::Outage)
     }
 
     /// As it is written after `--scenario`.
@@ -98,6 +100,7 @@ impl Scenario {
             Self::Many => "many",
             Self::Huge => "huge",
             Self::Refs => "refs",
+            Self::Outage => "outage",
         }
     }
 }
@@ -149,6 +152,7 @@ impl Options {
         };
         match scenario {
             Scenario::Storm => main,
+            Scenario::Outage => short,
             Scenario::Single => Workload { repositories: 1, ..short },
             Scenario::Serial => Workload { connections: 1, ..short },
             Scenario::Large => Workload { connections: 100, body_bytes: 20 * 1024, ..short },

@@ -9,10 +9,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 
 /// First argument that makes this executable a leash: see [`run_leashed`].
 pub(crate) const LEASH: &str = "leash";
@@ -44,6 +44,9 @@ pub(crate) fn run_leashed(mut arguments: impl Iterator<Item = OsString>) -> Resu
     Err(error).with_context(|| format!("cannot start {}", program.display()))
 }
 
+/// How long a process may take to end once it is told to.
+const END_LIMIT: Duration = Duration::from_secs(15);
+
 /// A server under measurement; killed when dropped.
 pub(crate) struct Daemon {
     name: &'static str,
@@ -73,6 +76,20 @@ impl Daemon {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Tells the process to end, and waits until it has.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)
+            .with_context(|| format!("cannot stop {}", self.name))?;
+        let begun = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if begun.elapsed() > END_LIMIT {
+                bail!("{} has not ended within {END_LIMIT:?}", self.name);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     /// Fails if the process has ended, with the end of its log.

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::figures::{Ratio, Spread, Summary, mebibytes};
+use crate::outage::OutageResult;
 use crate::run::{Measurement, Results, ScenarioResult, ServerFacts};
 
 /// From this part of a core on, the load generator may have been what limited the rate.
@@ -32,6 +33,9 @@ fn write_all(text: &mut String, results: &Results) -> std::fmt::Result {
     )?;
     for scenario in &results.scenarios {
         write_scenario(text, scenario)?;
+    }
+    if let Some(outage) = &results.outage {
+        write_outage(text, outage)?;
     }
     writeln!(text)?;
     for server in &results.servers {
@@ -79,6 +83,63 @@ fn write_scenario(text: &mut String, scenario: &ScenarioResult) -> std::fmt::Res
         )?;
     }
     Ok(())
+}
+
+fn write_outage(text: &mut String, outage: &OutageResult) -> std::fmt::Result {
+    let OutageResult { workload, file_system, summary, .. } = outage;
+    writeln!(
+        text,
+        "\noutage: {} connections, bodies of {} bytes, {} repositories, {} rounds of {} s each way; medians (lowest..highest)",
+        workload.connections,
+        workload.body_bytes,
+        workload.repositories,
+        workload.rounds,
+        workload.measured.as_secs_f64(),
+    )?;
+    let Some(of) = summary else { return writeln!(text, "no figures") };
+    writeln!(
+        text,
+        "{:<16}{:>24}{:>14}{:>22}{:>22}{:>24}",
+        "", "per second", "of healthy", "p50 ms", "p99 ms", "peak MiB so far"
+    )?;
+    let ratio = |ratio: &Spread| format!("{:.2}", ratio.median);
+    let ms = |latency: &Spread| spread(latency, 1000.0, 2);
+    let mib = |peak: &Spread| spread(peak, 1024.0, 1);
+    let rows = [
+        (
+            "healthy",
+            &of.healthy_rate,
+            None,
+            Some((&of.healthy_p50_us, &of.healthy_p99_us)),
+            &of.peak_healthy_kib,
+        ),
+        (
+            "NATS away",
+            &of.away_rate,
+            Some(&of.accepted_ratio),
+            Some((&of.away_p50_us, &of.away_p99_us)),
+            &of.peak_away_kib,
+        ),
+        ("drain", &of.drain_rate, Some(&of.drain_ratio), None, &of.peak_drained_kib),
+    ];
+    for (name, rate, of_healthy, latencies, peak) in rows {
+        writeln!(
+            text,
+            "{name:<16}{:>24}{:>14}{:>22}{:>22}{:>24}",
+            spread(rate, 1.0, 0),
+            of_healthy.map(ratio).unwrap_or_default(),
+            latencies.map(|(p50, _)| ms(p50)).unwrap_or_default(),
+            latencies.map(|(_, p99)| ms(p99)).unwrap_or_default(),
+            mib(peak)
+        )?;
+    }
+    writeln!(
+        text,
+        "the spool is on {}{}; writing one body and its sync take {} ms",
+        file_system.name,
+        if file_system.is_memory { ", WHICH IS MEMORY: the figures mean nothing" } else { "" },
+        ms(&of.sync_us)
+    )
 }
 
 fn write_measurement(text: &mut String, measurement: &Measurement) -> std::fmt::Result {

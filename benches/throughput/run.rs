@@ -7,10 +7,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
+use crate::figures::outage::OutageSummary;
 use crate::figures::{Ratio, Round, Summary, Verdict, verdicts};
 use crate::load::Plan;
 use crate::machine::Machine;
 use crate::options::{Only, Options, Scenario, Workload};
+use crate::outage::{self, OutageResult};
 use crate::process::{self, Memory};
 use crate::servers::{Nats, SECRET, Server};
 
@@ -24,6 +26,7 @@ pub(crate) struct Results {
     pub(crate) extra_config: String,
     pub(crate) servers: Vec<ServerFacts>,
     pub(crate) scenarios: Vec<ScenarioResult>,
+    pub(crate) outage: Option<OutageResult>,
     pub(crate) verdicts: Vec<Verdict>,
     /// What broke: not slow, but wrong.
     pub(crate) problems: Vec<String>,
@@ -72,37 +75,55 @@ pub(crate) async fn run(options: &Options, progress: fn(&str)) -> Result<Results
     let machine = Machine::look(nats.client.server_info().version);
     let mut servers = start(options, &nats, directory.path()).await?;
     let mut scenarios = Vec::new();
+    let mut away = None;
     let mut problems = Vec::new();
     for workload in options.workloads() {
-        let outcome = if workload.scenario.is_alone() {
-            if options.self_test || options.only == Some(Only::Yardstick) {
-                continue;
-            }
-            // The yardstick refuses such bodies or makes one message of them, and the memory of the others is judged without them.
-            let own = directory.path().join(workload.scenario.name());
-            std::fs::create_dir(&own).context("cannot make a directory for the scenario")?;
-            // By default half of the bodies would be told to come again.
-            let room = [("FORGEWIRE_HTTP__MAX_BUFFERED_BYTES", "536870912")];
-            let room = if workload.scenario == Scenario::Huge { &room[..] } else { &[] };
-            let extra = &options.extra_config;
-            let mut alone = [Server::forgewire(&nats, &own, extra, room).await?];
-            scenario(workload, &mut alone, &mut problems, progress).await
+        let is_alone = workload.scenario.is_alone();
+        if is_alone && (options.self_test || options.only == Some(Only::Yardstick)) {
+            continue;
+        }
+        let outcome = if workload.scenario == Scenario::Outage {
+            let result = outage::run(options, workload, directory.path(), progress).await;
+            result.map(|result| away = Some(result))
+        } else if is_alone {
+            let mut alone = [alone(options, &workload, &nats, directory.path()).await?];
+            let result = scenario(workload, &mut alone, &mut problems, progress).await;
+            result.map(|result| scenarios.push(result))
         } else {
-            scenario(workload, &mut servers, &mut problems, progress).await
+            let result = scenario(workload, &mut servers, &mut problems, progress).await;
+            result.map(|result| scenarios.push(result))
         };
-        match outcome {
-            Ok(result) => scenarios.push(result),
-            Err(error) => {
-                problems.push(format!("{error:#}"));
-                break;
-            }
+        if let Err(error) = outcome {
+            problems.push(format!("{error:#}"));
+            break;
         }
     }
     let servers: Vec<ServerFacts> = servers.iter().map(facts).collect();
     // A broken run proves no promise: a dead process, for one, has little memory.
-    let verdicts = if problems.is_empty() { judge(&servers, &scenarios) } else { Vec::new() };
+    let mut verdicts = Vec::new();
+    if problems.is_empty() {
+        verdicts.extend(judge(&servers, &scenarios));
+        let summary = away.as_ref().and_then(|result| result.summary);
+        verdicts.extend(summary.iter().flat_map(OutageSummary::verdicts));
+    }
     let extra_config = options.extra_config.clone();
-    Ok(Results { machine, extra_config, servers, scenarios, verdicts, problems })
+    Ok(Results { machine, extra_config, servers, scenarios, outage: away, verdicts, problems })
+}
+
+/// The yardstick refuses such bodies or makes one message of them, and the memory of the others is judged without
+/// them: so they go to a forgewire of their own.
+async fn alone(
+    options: &Options,
+    workload: &Workload,
+    nats: &Nats,
+    directory: &Path,
+) -> Result<Server> {
+    let own = directory.join(workload.scenario.name());
+    std::fs::create_dir(&own).context("cannot make a directory for the scenario")?;
+    // By default half of the bodies would be told to come again.
+    let room = [("FORGEWIRE_HTTP__MAX_BUFFERED_BYTES", "536870912")];
+    let room = if workload.scenario == Scenario::Huge { &room[..] } else { &[] };
+    Server::forgewire(nats, &own, &options.extra_config, room).await
 }
 
 async fn start(options: &Options, nats: &Nats, directory: &Path) -> Result<Vec<Server>> {
@@ -166,19 +187,7 @@ async fn scenario(
 
 /// Loads `server` once, compares what it promised with what was stored, empties the stream.
 async fn round(workload: &Workload, server: &mut Server) -> Result<Round> {
-    let plan = Plan {
-        address: server.address,
-        path: if workload.refs > 1 { "/hooks/bitbucket-dc" } else { "/hooks/gitea" }.to_owned(),
-        secret: SECRET.to_owned(),
-        server_pid: server.daemon.pid(),
-        connections: workload.connections,
-        bytes: workload.body_bytes,
-        repositories: workload.repositories,
-        refs: workload.refs,
-        warm_up: workload.warm_up,
-        measured: workload.measured,
-    };
-    let loaded = load(&plan).await;
+    let loaded = load(&plan(workload, server)).await;
     server.daemon.check()?;
     let round = loaded?;
     let stored = server.stored().await?;
@@ -196,7 +205,24 @@ async fn round(workload: &Workload, server: &mut Server) -> Result<Round> {
     Ok(round)
 }
 
-async fn load(plan: &Plan) -> Result<Round> {
+/// What `workload` sends to `server`.
+pub(crate) fn plan(workload: &Workload, server: &Server) -> Plan {
+    Plan {
+        address: server.address,
+        path: if workload.refs > 1 { "/hooks/bitbucket-dc" } else { "/hooks/gitea" }.to_owned(),
+        secret: SECRET.to_owned(),
+        server_pid: server.daemon.pid(),
+        connections: workload.connections,
+        bytes: workload.body_bytes,
+        repositories: workload.repositories,
+        refs: workload.refs,
+        warm_up: workload.warm_up,
+        measured: workload.measured,
+    }
+}
+
+/// Runs `plan` in a process of its own.
+pub(crate) async fn load(plan: &Plan) -> Result<Round> {
     let own = std::env::current_exe()?;
     let mut command = process::leashed(&own)?;
     command.arg(LOAD).arg(serde_json::to_string(plan)?);

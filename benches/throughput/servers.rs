@@ -4,7 +4,7 @@
 //! stream. Everything listens on loopback and ends with the values here.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -31,17 +31,17 @@ pub(crate) struct Nats {
     pub(crate) url: String,
     pub(crate) client: async_nats::Client,
     pub(crate) jetstream: jetstream::Context,
-    _daemon: Daemon,
+    program: PathBuf,
+    directory: PathBuf,
+    address: SocketAddr,
+    daemon: Daemon,
 }
 
 impl Nats {
     /// Starts `program` with its store in `directory`.
     pub(crate) async fn start(program: &Path, directory: &Path) -> Result<Self> {
         let [address] = process::free_addresses()?;
-        let mut command = process::leashed(program)?;
-        command.args(["-js", "-a", "127.0.0.1", "-p"]).arg(address.port().to_string());
-        command.arg("-sd").arg(directory.join("jetstream"));
-        let mut daemon = Daemon::start("nats-server", command, directory)?;
+        let mut daemon = nats_server(program, directory, address)?;
         let url = format!("nats://{address}");
         let begun = Instant::now();
         let client = loop {
@@ -55,8 +55,27 @@ impl Nats {
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         let jetstream = jetstream::new(client.clone());
-        Ok(Self { url, client, jetstream, _daemon: daemon })
+        let (program, directory) = (program.to_owned(), directory.to_owned());
+        Ok(Self { url, client, jetstream, program, directory, address, daemon })
     }
+
+    /// Ends the process; what it stored stays.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        self.daemon.stop().await
+    }
+
+    /// Starts it where it was, with what it stored. Clients find it by themselves.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        self.daemon = nats_server(&self.program, &self.directory, self.address)?;
+        Ok(())
+    }
+}
+
+fn nats_server(program: &Path, directory: &Path, address: SocketAddr) -> Result<Daemon> {
+    let mut command = process::leashed(program)?;
+    command.args(["-js", "-a", "127.0.0.1", "-p"]).arg(address.port().to_string());
+    command.arg("-sd").arg(directory.join("jetstream"));
+    Daemon::start("nats-server", command, directory)
 }
 
 /// A server that takes webhooks, ready for load.

@@ -3,6 +3,7 @@
 //! A target of its own, because the benchmark has no test harness.
 #![expect(dead_code, reason = "the parts are here without the run that uses all of them")]
 
+mod disk;
 mod figures;
 mod load;
 mod machine;
@@ -298,7 +299,7 @@ fn the_command_line_is_well_formed() {
     Options::command().debug_assert();
     let options = Options::parse_from(["throughput", "--rounds", "9", "--bench"]);
     let workloads = options.workloads();
-    assert_eq!(workloads.len(), 7);
+    assert_eq!(workloads.len(), 8);
     let storm = &workloads[0];
     assert_eq!((storm.scenario, storm.connections, storm.rounds), (Scenario::Storm, 32, 9));
     assert_eq!((storm.body_bytes, storm.repositories), (9011, 256));
