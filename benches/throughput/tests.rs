@@ -16,6 +16,7 @@ mod request;
 use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -24,6 +25,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::figures::outage::{Drain, OutageRound, OutageSummary};
 use crate::figures::{Round, Spread, Summary, percentile, verdicts};
 use crate::options::{Options, Scenario};
 use crate::request::{Requests, Target};
@@ -264,6 +266,70 @@ fn a_promise_is_judged_at_its_edge() {
     );
 }
 
+fn outage(healthy: f64, away: f64, p99_us: f64, drain: Drain) -> OutageRound {
+    let rate = |requests_per_second| Round { requests_per_second, p99_us, ..Round::default() };
+    OutageRound { healthy: rate(healthy), away: rate(away), drain, ..OutageRound::default() }
+}
+
+#[test]
+fn the_promises_of_an_outage_are_judged_at_their_edge() {
+    let met = |away, p99_us, messages| -> Vec<bool> {
+        let drain = Drain { messages, seconds: 1.0 };
+        let summary = OutageSummary::of(&[outage(1000.0, away, p99_us, drain)]).unwrap();
+        summary.verdicts().iter().map(|verdict| verdict.met).collect()
+    };
+    assert_eq!(met(500.0, 49_999.0, 1001), [true, true, true]);
+    assert_eq!(met(499.0, 50_000.0, 1000), [false, false, false]);
+    assert!(OutageSummary::of(&[]).is_none());
+}
+
+#[test]
+fn an_outage_is_compared_with_the_health_of_its_own_round() {
+    let drain = Drain { messages: 201, seconds: 0.1 };
+    // Twice as fast a machine for one round: the ratios are the same.
+    let rounds = [outage(1000.0, 600.0, 1.0, drain), outage(2000.0, 1200.0, 1.0, drain)];
+    let summary = OutageSummary::of(&rounds).unwrap();
+    assert_eq!(summary.accepted_ratio, Spread { median: 0.6, min: 0.6, max: 0.6 });
+    assert_eq!((summary.drain_ratio.min, summary.drain_ratio.max), (1.0, 2.0));
+}
+
+#[test]
+fn the_first_message_of_a_drain_is_where_its_time_begins() {
+    assert_eq!(Drain { messages: 101, seconds: 2.0 }.rate().to_string(), "50");
+    assert_eq!(Drain { messages: 1, seconds: 0.0 }.rate().to_string(), "0");
+    assert_eq!(Drain::default().rate().to_string(), "0");
+}
+
+#[test]
+fn a_directory_is_on_the_nearest_mount() {
+    let mounts = "/dev/a / ext4 rw 0 0\ntmpfs /srv tmpfs rw 0 0\n/dev/b /srv/a\\040b xfs rw 0 0\n\
+                  /dev/c /srv btrfs rw 0 0\nshort\n";
+    let found = |path: &str| disk::mounted(mounts, Path::new(path));
+    assert_eq!(found("/home"), Some("ext4"));
+    assert_eq!(found("/srv/x"), Some("btrfs"), "the later mount hides the earlier one");
+    assert_eq!(found("/srv/a b/x"), Some("xfs"));
+    assert_eq!(found("/srvx"), Some("ext4"), "a longer name is another directory");
+    assert_eq!(disk::mounted("", Path::new("/")), None);
+}
+
+#[test]
+fn memory_is_no_disk() {
+    let proc = disk::FileSystem::of(Path::new("/proc"));
+    assert_eq!((proc.name.as_str(), proc.is_memory), ("proc", false));
+    if Path::new("/dev/shm").exists() {
+        let shm = disk::FileSystem::of(Path::new("/dev/shm"));
+        assert_eq!(shm.is_memory, shm.name == "tmpfs");
+    }
+}
+
+#[test]
+fn a_sync_takes_time_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(disk::sync_time(folder.path(), 9011).unwrap() > 0.0);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(disk::sync_time(&folder.path().join("missing"), 1).is_err());
+}
+
 #[test]
 fn cpu_time_is_found_behind_any_process_name() {
     let stat = "7 (a ) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 5";
@@ -303,6 +369,9 @@ fn the_command_line_is_well_formed() {
     let storm = &workloads[0];
     assert_eq!((storm.scenario, storm.connections, storm.rounds), (Scenario::Storm, 32, 9));
     assert_eq!((storm.body_bytes, storm.repositories), (9011, 256));
+    let outage = &workloads[7];
+    assert_eq!((outage.scenario, outage.connections, outage.rounds), (Scenario::Outage, 32, 3));
+    assert_eq!((outage.body_bytes, outage.repositories), (9011, 256));
     assert!(Options::try_parse_from(["throughput", "--seconds", "0"]).is_err());
     assert!(Options::try_parse_from(["throughput", "--self-test", "--only", "yardstick"]).is_err());
 }
