@@ -18,6 +18,8 @@ use crate::outbox::Retainer;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How soon it is looked at again when it was not usable.
 const LOOK_SOON: Duration = Duration::from_secs(1);
+/// How long after it was missed a stream is looked for.
+const GONE: Duration = Duration::from_secs(1);
 
 /// The one who looks.
 pub(super) struct Keeper {
@@ -50,6 +52,9 @@ impl Keeper {
                 // A cluster that elects its leader is asked no more often.
                 tokio::time::sleep(LOOK_SOON).await;
                 self.jetstream.stream_is_missing().await;
+                // One that is being deleted takes with it what is made under its name before it is gone: nats-server
+                // 2.9.10 removes the files of the new one, and what it has acknowledged.
+                tokio::time::sleep(GONE).await;
             };
             let change = async {
                 tokio::select! {
