@@ -74,7 +74,8 @@ pub(crate) async fn read(stream: &Stream, after: u64, mut each: impl FnMut(&Kept
         vain = if matches!(came, Ok(true)) { 0 } else { vain + 1 };
         ensure!(
             vain < VAIN,
-            "the stream gives nothing after sequence {position} of {last}: {came:?}"
+            "the stream gives nothing after sequence {position} of {last}: {}",
+            came.err().map_or_else(|| "no message".to_owned(), |error| format!("{error:#}"))
         );
     }
     Ok(())
