@@ -20,10 +20,10 @@ use crate::verdict::Stored;
 const BATCH: usize = 1000;
 /// How long a batch may take before it is asked for again.
 const EXPIRES: Duration = Duration::from_secs(5);
-/// Batches in a row without a message after which the rest is given up.
-const VAIN: u32 = 6;
-/// Consumers in a row without a message after which there is no other.
-const CONSUMERS: u32 = 2;
+/// Attempts in a row without a message after which the rest is given up.
+const VAIN: u32 = 10;
+/// Pause after one.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A message as the stream holds it.
 pub(crate) struct Kept {
@@ -59,24 +59,31 @@ fn since_epoch(nanoseconds: i128) -> Duration {
 
 /// Reads everything after sequence `after` up to what is the last one now.
 pub(crate) async fn read(stream: &Stream, after: u64, mut each: impl FnMut(&Kept)) -> Result<()> {
-    let last = stream.get_info().await?.state.last_sequence;
+    let info = stream.get_info().await?;
+    let (last, replicas) = (info.state.last_sequence, info.config.num_replicas);
     let (mut position, mut vain) = (after, 0);
     while position < last {
-        let came = if vain < CONSUMERS {
+        let came = if replicas > 1 {
+            // A consumer reads the copy of any server: with 2.9.10 one was seen to differ from the leader's.
+            read_singly(stream, &mut position, last, &mut each).await
+        } else {
             match consumer(stream, position + 1).await {
                 Ok(consumer) => read_some(&consumer, &mut position, last, &mut each).await,
                 Err(busy) => Err(busy),
             }
-        } else {
-            // A consumer of 2.9 may stay silent once all servers of its cluster have been started again.
-            read_singly(stream, &mut position, last, &mut each).await
         };
-        vain = if matches!(came, Ok(true)) { 0 } else { vain + 1 };
+        if matches!(came, Ok(true)) {
+            vain = 0;
+            continue;
+        }
+        vain += 1;
         ensure!(
             vain < VAIN,
             "the stream gives nothing after sequence {position} of {last}: {}",
             came.err().map_or_else(|| "no message".to_owned(), |error| format!("{error:#}"))
         );
+        // A cluster may be busy with an election.
+        tokio::time::sleep(AGAIN).await;
     }
     Ok(())
 }
