@@ -12,7 +12,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hyper::body::Incoming;
@@ -50,9 +49,7 @@ impl Service<hyper::Request<Incoming>> for Hooks {
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let app = Arc::clone(&self.0);
-        Box::pin(
-            async move { Ok(receive::receive(app, request.map(Body::new)).await.into_response()) },
-        )
+        Box::pin(async move { Ok(receive::receive(app, request).await.into_response()) })
     }
 }
 

@@ -154,7 +154,7 @@ impl JetStream {
         }
         let subject: Subject = message.subject.as_str().into();
         let waiting = self.acks.expect(subject.clone());
-        let _handed_over = self.queue.put(Outgoing {
+        let place = self.queue.put(Outgoing {
             token: waiting.token(),
             subject,
             reply: waiting.reply_subject(),
@@ -163,6 +163,9 @@ impl JetStream {
         });
         let answer = tokio::time::timeout(patience, waiting.answer()).await;
         let answer = answer.unwrap_or(Err(Unacknowledged::TimedOut));
+        if answer.is_ok() {
+            place.left();
+        }
         if matches!(answer, Err(Unacknowledged::NoStream)) {
             self.missing.notify_one();
         }
@@ -260,7 +263,7 @@ fn headers(message: &Message, places: &HeaderMap) -> Result<HeaderMap, Unacknowl
         if value.bytes().any(|b| matches!(b, b'\r' | b'\n')) {
             return Err(Unacknowledged::Header(name));
         }
-        headers.append(HeaderName::from_static(name), HeaderValue::from(value));
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
     }
     Ok(headers)
 }

@@ -6,11 +6,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::{App, Problem};
@@ -33,17 +32,21 @@ const INLINE_BYTES: usize = 128 * 1024;
 const LISTED: usize = 50;
 
 /// `POST /hooks/<source>`, and every other path and method, which lead nowhere.
-pub(super) async fn receive(app: Arc<App>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn receive(
+    app: Arc<App>,
+    request: Request<Incoming>,
+) -> Result<Response, Problem> {
     let name = request.uri().path().strip_prefix("/hooks/");
     let Some(name) = name.filter(|name| !name.is_empty() && !name.contains('/')) else {
         return Err(Problem::NotFound);
     };
-    let known = SourceName::new(name).ok().filter(|name| app.config.sources.contains_key(name));
-    let Some(name) = known else {
+    let known = SourceName::new(name).ok();
+    let known = known.and_then(|name| app.config.sources.get_key_value(&name));
+    let Some((name, source)) = known else {
         facts::request_refused(Problem::NoSuchSource.verdict().1);
         return Err(Problem::NoSuchSource);
     };
-    accept(&app, &name, request).await.map_err(|refusal| {
+    accept(&app, name, source, request).await.map_err(|refusal| {
         match refusal {
             // The client has left: nobody is refused, and anybody can do this ten thousand times.
             Refusal::Problem(Problem::BodyAborted, _) => {
@@ -79,8 +82,12 @@ impl From<Problem> for Refusal {
     }
 }
 
-async fn accept(app: &Arc<App>, name: &SourceName, request: Request) -> Result<Response, Refusal> {
-    let source = app.config.sources.get(name).ok_or(Problem::NoSuchSource)?;
+async fn accept(
+    app: &Arc<App>,
+    name: &SourceName,
+    source: &Source,
+    request: Request<Incoming>,
+) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let by_get = checked_method(source, &parts.method)?;
     if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
@@ -143,7 +150,7 @@ impl Carrier {
         connection: &ConnHandle,
         source: &Source,
         headers: &HeaderMap,
-        body: Body,
+        body: Incoming,
     ) -> Result<Self, Problem> {
         let encoded = source.kind.forge().signs_decoded_form() && is_form(headers);
         let held = read_body(connection, body).await?;

@@ -125,6 +125,7 @@ pub(super) struct Expected<'a> {
     acks: &'a Acks,
     token: u64,
     answer: oneshot::Receiver<Answer>,
+    answered: bool,
 }
 
 impl Acks {
@@ -137,7 +138,7 @@ impl Acks {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(token, Waiter { subject, answer: sender });
-        Expected { acks: self, token, answer }
+        Expected { acks: self, token, answer, answered: false }
     }
 
     /// How many replies have come so far: a number that stays the same shows a server that is silent.
@@ -226,13 +227,18 @@ impl Expected<'_> {
     }
 
     pub(super) async fn answer(mut self) -> Answer {
-        (&mut self.answer).await.unwrap_or(Err(Unacknowledged::Closed))
+        let answer = (&mut self.answer).await.unwrap_or(Err(Unacknowledged::Closed));
+        // Whoever answers has taken the entry out.
+        self.answered = true;
+        answer
     }
 }
 
 impl Drop for Expected<'_> {
     fn drop(&mut self) {
-        self.acks.waiting().remove(&self.token);
+        if !self.answered {
+            self.acks.waiting().remove(&self.token);
+        }
     }
 }
 

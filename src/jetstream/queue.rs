@@ -74,6 +74,13 @@ pub(super) struct Place<'q> {
     token: u64,
 }
 
+impl Place<'_> {
+    /// It is known that the message has been handed over.
+    pub(super) fn left(self) {
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         // Mostly it has been handed over long ago, and the queue is short.

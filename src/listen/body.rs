@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
+use hyper::body::Body;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -75,7 +74,10 @@ impl fmt::Debug for Buffered {
 /// # Errors
 ///
 /// [`BodyError`]; its variants name the status that suits them.
-pub async fn read_body(conn: &ConnHandle, body: Body) -> Result<Buffered, BodyError> {
+pub async fn read_body<B: Body<Data = Bytes> + Unpin>(
+    conn: &ConnHandle,
+    body: B,
+) -> Result<Buffered, BodyError> {
     let conn = &conn.0;
     let limits = &conn.shared.limits;
     let limit = limits.max_body_bytes;
@@ -101,8 +103,8 @@ pub async fn read_body(conn: &ConnHandle, body: Body) -> Result<Buffered, BodyEr
 }
 
 /// Puts the frames together.
-async fn collect(
-    mut body: Body,
+async fn collect<B: Body<Data = Bytes> + Unpin>(
+    mut body: B,
     expected: Option<usize>,
     limit: u64,
     claim: &mut Claim,
