@@ -94,7 +94,7 @@ const COMMANDS: &[(&str, Run)] = &[
     ("make lint", Integration("lint() { make lint; }")),
     ("make doc", Integration("doc() { make doc; }")),
     ("make test", Integration("test() { make test; }")),
-    ("make fuzz", Integration("fuzz() { make fuzz; }")),
+    ("make fuzz", Integration("fuzz() { quickly_built make fuzz SECONDS=")),
     (".ci/run", Integration("all=(packages versions")),
 ];
 
