@@ -55,9 +55,13 @@ impl NatsServer {
         }
     }
 
-    /// Stops it (SIGSTOP): its connections stay open, and nothing answers.
+    /// Stops it (SIGSTOP): its connections stay open, and nothing answers. Returns when it has stopped: a signal
+    /// is sent before every thread has heard of it, and what comes in between would still be answered.
     pub(crate) fn freeze(&self) {
         self.signal(rustix::process::Signal::STOP);
+        let pid = rustix::process::Pid::from_child(self.child.as_ref().expect("it runs"));
+        let stopped = rustix::process::WaitIdOptions::STOPPED;
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), stopped).unwrap();
     }
 
     /// Lets it go on.
