@@ -184,7 +184,12 @@ impl JetStream {
         Duration::from_millis(self.duplicate_window.load(Ordering::Relaxed))
     }
 
-    /// Completes when something was published that no stream took.
+    /// Asks for a look at the stream: it may be another one than before.
+    pub fn look_at_stream(&self) {
+        self.missing.notify_one();
+    }
+
+    /// Completes when something was published that no stream took, or a look was asked for.
     pub async fn stream_is_missing(&self) {
         self.missing.notified().await;
     }

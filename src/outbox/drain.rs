@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Taken};
 use super::publisher::{Publisher, Tries, is_hopeless, may_be_stored};
 use super::repeats::Repeats;
 use super::retain::Retainer;
@@ -79,8 +79,8 @@ impl Drain {
             let up = *link.borrow_and_update() != Link::Down;
             let paused = pace.until.filter(|until| *until > Instant::now());
             while up && !stopping && paused.is_none() && running.len() < pace.lanes {
-                let Some((lane, after)) = self.lanes.take() else { break };
-                running.push(self.turn(lane, after));
+                let Some(taken) = self.lanes.take() else { break };
+                running.push(self.turn(taken));
             }
             let room = up && paused.is_none() && running.len() < pace.lanes;
             tokio::select! {
@@ -124,18 +124,19 @@ impl Drain {
     }
 
     /// Publishes the next messages of a lane.
-    async fn turn(&self, lane: Arc<str>, after: RowId) -> (Arc<str>, Turn) {
-        let rows = match self.spool.next(&lane, after, ROWS, BYTES).await {
+    async fn turn(&self, taken: Taken) -> (Arc<str>, Turn) {
+        let rows = match self.spool.next(&taken.name, taken.after, ROWS, BYTES).await {
             Ok(rows) => rows,
             Err(error) => {
                 facts::spool_cannot_be_read(&error);
-                return (lane, Turn::Unreadable);
+                return (taken.name, Turn::Unreadable);
             }
         };
         if rows.is_empty() {
             // Somebody else took them away.
-            self.lanes.recount(&lane, 0);
+            self.lanes.gone(&taken);
         }
+        let lane = taken.name;
         let mut done = Vec::with_capacity(rows.len());
         let mut turn = Turn::Through;
         for stored in rows {

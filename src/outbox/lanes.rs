@@ -50,6 +50,16 @@ impl Default for Lane {
     }
 }
 
+/// A lane whose turn it is.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) name: Arc<str>,
+    /// The last of its messages that was published.
+    pub(super) after: RowId,
+    /// How many messages waited when it was taken.
+    waiting: usize,
+}
+
 /// The claim of messages that are on their way into the spool: whatever comes after them in their lanes queues
 /// behind them. Dropping it gives the claim up.
 #[derive(Debug)]
@@ -112,9 +122,8 @@ impl Lanes {
         self.changed.notify_one();
     }
 
-    /// The lane whose turn it is, and the last of its messages that was published. It is the caller's until
-    /// [`Lanes::put_back`].
-    pub(super) fn take(&self) -> Option<(Arc<str>, RowId)> {
+    /// The lane whose turn it is. It is the caller's until [`Lanes::put_back`].
+    pub(super) fn take(&self) -> Option<Taken> {
         let mut state = self.state();
         let State { lanes, ready, later, .. } = &mut *state;
         if !later.is_empty() {
@@ -126,7 +135,7 @@ impl Lanes {
         loop {
             let name = ready.pop_front()?;
             if let Some(lane) = lanes.get(&name) {
-                return Some((name, lane.after));
+                return Some(Taken { after: lane.after, waiting: lane.waiting, name });
             }
         }
     }
@@ -140,10 +149,11 @@ impl Lanes {
         }
     }
 
-    /// Says that a waiting message is not there any more, though nobody published it.
-    pub(super) fn recount(&self, name: &str, waiting: usize) {
-        if let Some(lane) = self.state().lanes.get_mut(name) {
-            lane.waiting = waiting;
+    /// Says that nothing of what waited when a lane was taken is there any more, though nobody published it. What
+    /// came since waits.
+    pub(super) fn gone(&self, taken: &Taken) {
+        if let Some(lane) = self.state().lanes.get_mut(&taken.name) {
+            lane.waiting = lane.waiting.saturating_sub(taken.waiting);
         }
     }
 

@@ -1,9 +1,9 @@
 //! What JetStream acknowledged, kept for a while: a server that was restarted or restored can have forgotten it.
 //!
 //! In come acknowledgements, each with the highest sequence that was known when its message was sent, and what is
-//! seen of the stream. A sequence that is not above that shows that the same stream went backwards; what came after
-//! its present end is published again, under the same ids, so that what is still there stays single. A stream that
-//! was made anew is an operator's doing and is only reported.
+//! seen of the stream. A sequence that is not above that shows that the stream went backwards, or is another one: the
+//! next look tells. If it is the same, what came after its present end is published again, under the same ids, so
+//! that what is still there stays single. A stream that was made anew is an operator's doing and is only reported.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ struct Known {
 struct Lost {
     after: u64,
     before: i64,
+    /// Whether it was seen since that the stream is the same. Until then nothing is published again.
+    same: bool,
 }
 
 /// What the spool knows of the stream.
@@ -65,14 +67,23 @@ struct Written {
     lost: Option<Lost>,
 }
 
+impl Known {
+    /// Takes note that the stream ended there, if it is the same one.
+    fn suspect(&mut self, last: u64) {
+        let after = self.lost.map_or(last, |lost| lost.after.min(last));
+        self.lost = Some(Lost { after, before: Time::now().unix_ms(), same: false });
+    }
+}
+
 impl Lost {
     fn write(self) -> String {
         format!("{} {}", self.after, self.before)
     }
 
+    /// After a restart the first look tells whether the stream is the same.
     fn read(text: &str) -> Option<Self> {
         let (after, before) = text.split_once(' ')?;
-        Some(Self { after: after.parse().ok()?, before: before.parse().ok()? })
+        Some(Self { after: after.parse().ok()?, before: before.parse().ok()?, same: false })
     }
 }
 
@@ -103,7 +114,9 @@ impl Retainer {
             return;
         }
         if ack.sequence <= highest {
-            self.went_back_to(ack.sequence - 1, ack.sequence);
+            self.highest.store(ack.sequence, Ordering::SeqCst);
+            self.known().suspect(ack.sequence - 1);
+            self.jetstream.look_at_stream();
         } else {
             self.highest.fetch_max(ack.sequence, Ordering::SeqCst);
         }
@@ -121,37 +134,23 @@ impl Retainer {
     /// Takes note of what the server says of the stream: when it was made, and its last sequence. `highest` was known
     /// before the server was asked.
     pub fn seen(&self, created: &str, last: u64, highest: u64) {
-        let recreated = {
-            let mut known = self.known();
-            let before = known.created.replace(created.to_owned());
-            let recreated = before.is_some_and(|before| before != created);
-            if recreated {
-                known.lost = None;
-            }
-            recreated
-        };
-        if recreated {
-            facts::stream_was_recreated(created);
+        let mut known = self.known();
+        let before = known.created.replace(created.to_owned());
+        if before.is_some_and(|before| before != created) {
+            known.lost = None;
             self.highest.store(last, Ordering::SeqCst);
-        } else if last < highest {
-            self.went_back_to(last, last);
+            return facts::stream_was_recreated(created);
         }
-    }
-
-    fn went_back_to(&self, last: u64, highest: u64) {
-        self.highest.store(highest, Ordering::SeqCst);
-        let is_news = {
-            let mut known = self.known();
-            let before = known.lost;
-            let after = before.map_or(last, |lost| lost.after.min(last));
-            known.lost = Some(Lost { after, before: Time::now().unix_ms() });
-            // What was on its way together shows it together.
-            before.is_none_or(|before| before.after > last)
-        };
-        if is_news {
-            facts::stream_went_back(last);
+        if last < highest {
+            self.highest.store(last, Ordering::SeqCst);
+            known.suspect(last);
         }
-        self.lost.notify_one();
+        if let Some(lost) = &mut known.lost
+            && !std::mem::replace(&mut lost.same, true)
+        {
+            facts::stream_went_back(lost.after);
+            self.lost.notify_one();
+        }
     }
 
     /// Publishes what turns out to be lost, and lets go of what is old enough.
@@ -173,7 +172,8 @@ impl Retainer {
                 self.drop_old().await;
                 continue;
             };
-            if *self.jetstream.link().borrow() != Link::Down
+            if lost.same
+                && *self.jetstream.link().borrow() != Link::Down
                 && self.replay(&publisher, &repeats, lost).await
             {
                 let mut known = self.known();

@@ -43,29 +43,43 @@ fn config(dir: &Path, retain: &str) -> String {
 const READ_ONLY: &str = "authorization { users = [{ user: any, password: any, \
                          permissions: { publish: { deny: [\"forge.>\"] } } }] }\nno_auth_user: any\n";
 
-/// Ten events; then ten more that the server forgets, since an older copy of its store comes back.
-async fn rolled_back(nats: &mut NatsServer, daemon: &Daemon) {
-    rolled_back_to(nats, daemon, "").await;
+async fn all_published(daemon: &Daemon, range: std::ops::Range<usize>) {
+    for n in range {
+        published(daemon, &format!("r-{n:02}")).await;
+    }
 }
 
-/// The same, and the server that comes back has this configuration.
-async fn rolled_back_to(nats: &mut NatsServer, daemon: &Daemon, configuration: &str) {
-    for n in 0..10 {
-        published(daemon, &format!("r-{n:02}")).await;
-    }
-    let store = nats.dir.path().join("store");
-    let older = nats.dir.path().join("older");
+/// Copies the server's store, which stops for it.
+fn keep_copy(nats: &mut NatsServer) {
     nats.stop();
-    copy(&store, &older);
+    copy(&nats.dir.path().join("store"), &nats.dir.path().join("older"));
     nats.restart();
-    for n in 10..20 {
-        published(daemon, &format!("r-{n:02}")).await;
-    }
+}
+
+/// Puts the copy in the place of the store of a server that was killed; with this configuration it starts.
+fn put_back(nats: &mut NatsServer, configuration: &str) {
     nats.kill();
+    let store = nats.dir.path().join("store");
     std::fs::remove_dir_all(&store).unwrap();
-    copy(&older, &store);
+    copy(&nats.dir.path().join("older"), &store);
     nats.configure(configuration);
     nats.restart();
+}
+
+/// Ten events; then ten more that the server does not have when it comes back with the copy.
+async fn twenty_of_which_ten_are_in_the_copy(nats: &mut NatsServer, daemon: &Daemon) {
+    all_published(daemon, 0..10).await;
+    keep_copy(nats);
+    all_published(daemon, 10..20).await;
+}
+
+/// Waits until the spool knows this highest sequence of the stream, so that a kill does not lose it.
+async fn written_down(daemon: &Daemon, highest: u64) {
+    eventually("what is known of the stream is written down", || async {
+        let line = daemon.logged("What is known of the stream is written down.").await;
+        (line["highest"] == highest).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -73,7 +87,8 @@ async fn what_a_restored_server_forgot_is_published_again_and_once() {
     let mut nats = NatsServer::start();
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
-    rolled_back(&mut nats, &daemon).await;
+    twenty_of_which_ten_are_in_the_copy(&mut nats, &daemon).await;
+    put_back(&mut nats, "");
     daemon.logged("Events that the server had forgotten are published again.").await;
     assert_eq!(ids(&stored(&nats).await), expected(0..20));
     published(&daemon, "r-20").await;
@@ -85,28 +100,10 @@ async fn a_daemon_that_was_killed_meanwhile_notices_too() {
     let mut nats = NatsServer::start();
     let dir = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
-    for n in 0..10 {
-        published(&daemon, &format!("r-{n:02}")).await;
-    }
-    let store = nats.dir.path().join("store");
-    let older = nats.dir.path().join("older");
-    nats.stop();
-    copy(&store, &older);
-    nats.restart();
-    for n in 10..20 {
-        published(&daemon, &format!("r-{n:02}")).await;
-    }
-    // A second is how long it may take to write down what it knows of the stream.
-    eventually("what is known of the stream is written down", || async {
-        let line = daemon.logged("What is known of the stream is written down.").await;
-        (line["highest"] == 20).then_some(())
-    })
-    .await;
+    twenty_of_which_ten_are_in_the_copy(&mut nats, &daemon).await;
+    written_down(&daemon, 20).await;
     daemon.child.kill().await.unwrap();
-    nats.kill();
-    std::fs::remove_dir_all(&store).unwrap();
-    copy(&older, &store);
-    nats.restart();
+    put_back(&mut nats, "");
     let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
     daemon.logged("Events that the server had forgotten are published again.").await;
     assert_eq!(ids(&stored(&nats).await), expected(0..20));
@@ -117,7 +114,8 @@ async fn a_daemon_that_was_killed_before_it_could_publish_again_does_so_after_it
     let mut nats = NatsServer::start();
     let dir = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
-    rolled_back_to(&mut nats, &daemon, READ_ONLY).await;
+    twenty_of_which_ten_are_in_the_copy(&mut nats, &daemon).await;
+    put_back(&mut nats, READ_ONLY);
     daemon
         .logged(
             "The stream went back to this sequence: the server forgot what it had acknowledged. What is retained is \
@@ -125,11 +123,7 @@ async fn a_daemon_that_was_killed_before_it_could_publish_again_does_so_after_it
         )
         .await;
     // From here on the highest sequence that is known shows no loss any more.
-    eventually("what is known of the stream is written down", || async {
-        let line = daemon.logged("What is known of the stream is written down.").await;
-        (line["highest"] == 10).then_some(())
-    })
-    .await;
+    written_down(&daemon, 10).await;
     daemon.child.kill().await.unwrap();
     nats.configure("");
     let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
@@ -142,15 +136,9 @@ async fn what_took_the_sequences_of_forgotten_events_keeps_none_of_them_away() {
     let mut nats = NatsServer::start();
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
-    let store = nats.dir.path().join("store");
-    let older = nats.dir.path().join("older");
-    published(&daemon, "r-00").await;
-    nats.stop();
-    copy(&store, &older);
-    nats.restart();
-    for n in 1..200 {
-        published(&daemon, &format!("r-{n:02}")).await;
-    }
+    all_published(&daemon, 0..1).await;
+    keep_copy(&mut nats);
+    all_published(&daemon, 1..200).await;
     nats.kill();
     // They are published when the server is back, under the sequences that the others had.
     for n in 200..400 {
@@ -158,9 +146,7 @@ async fn what_took_the_sequences_of_forgotten_events_keeps_none_of_them_away() {
         let hook = Hook::new("gitea", "push", Some("push"), &format!("r-{n:02}"), SECRET, &payload);
         assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook).await.status, 202);
     }
-    std::fs::remove_dir_all(&store).unwrap();
-    copy(&older, &store);
-    nats.restart();
+    put_back(&mut nats, "");
     let mut all = expected(0..400);
     all.sort_unstable();
     eventually("all is published", || async { (ids(&stored(&nats).await) == all).then_some(()) })
@@ -171,7 +157,8 @@ async fn what_took_the_sequences_of_forgotten_events_keeps_none_of_them_away() {
 async fn without_retention_what_was_forgotten_stays_so() {
     let mut nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;
-    rolled_back(&mut nats, &daemon).await;
+    twenty_of_which_ten_are_in_the_copy(&mut nats, &daemon).await;
+    put_back(&mut nats, "");
     published(&daemon, "r-20").await;
     let mut left = expected(0..10);
     left.push("gitea:r-20".to_owned());
@@ -183,9 +170,7 @@ async fn a_stream_that_was_made_anew_is_reported_and_left_empty() {
     let nats = NatsServer::start();
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
-    for n in 0..5 {
-        published(&daemon, &format!("r-{n:02}")).await;
-    }
+    all_published(&daemon, 0..5).await;
     let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
     context.delete_stream("FORGE").await.unwrap();
     // The daemon makes it again once something was published in vain.
@@ -194,6 +179,24 @@ async fn a_stream_that_was_made_anew_is_reported_and_left_empty() {
         .logged("The stream was deleted and made anew; what it held is not published again.")
         .await;
     assert_eq!(ids(&stored(&nats).await), expected(5..6));
+}
+
+#[tokio::test]
+async fn a_stream_that_somebody_else_made_anew_is_left_empty_though_its_sequences_begin_again() {
+    let nats = NatsServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
+    all_published(&daemon, 0..5).await;
+    let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
+    let settings = context.get_stream("FORGE").await.unwrap().cached_info().config.clone();
+    context.delete_stream("FORGE").await.unwrap();
+    context.create_stream(settings).await.unwrap();
+    published(&daemon, "r-05").await;
+    daemon
+        .logged("The stream was deleted and made anew; what it held is not published again.")
+        .await;
+    all_published(&daemon, 6..8).await;
+    assert_eq!(ids(&stored(&nats).await), expected(5..8));
 }
 
 #[tokio::test]
