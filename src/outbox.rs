@@ -111,7 +111,7 @@ impl Outbox {
     ) -> Result<(Self, Vec<Work>), ReadError> {
         let lanes = Arc::new(Lanes::default());
         for lane in spool.lanes().await? {
-            lanes.spooled(&lane.key, usize::try_from(lane.count).unwrap_or(usize::MAX));
+            lanes.spooled(&lane.key, lane.first_row);
         }
         let silent = Arc::new(AtomicBool::new(false));
         let retainer = if how.retain.is_zero() {

@@ -25,7 +25,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub use self::entry::{Entry, Lane, Put, RowId, State, Status, Stored, Unreadable};
+pub use self::entry::{Entry, Lane, Page, Put, RowId, State, Status, Stored, Unreadable};
 pub use self::error::{OpenError, ReadError, WriteError};
 use self::files::Files;
 use self::open::Place;
@@ -212,7 +212,7 @@ impl Spool {
         after: RowId,
         limit_rows: usize,
         limit_bytes: u64,
-    ) -> Result<Vec<Result<Stored, Unreadable>>, ReadError> {
+    ) -> Result<Page, ReadError> {
         let lane = lane.to_owned();
         self.readers.run(move |read| read::next(read, &lane, after, limit_rows, limit_bytes)).await
     }
@@ -273,7 +273,7 @@ impl Spool {
         row: RowId,
         limit_rows: usize,
         limit_bytes: u64,
-    ) -> Result<Vec<Result<Stored, Unreadable>>, ReadError> {
+    ) -> Result<Page, ReadError> {
         let which = (sequence, stored_by, row);
         self.readers.run(move |read| read::retained(read, which, limit_rows, limit_bytes)).await
     }

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::lanes::{Lanes, Taken};
+use super::lanes::Lanes;
 use super::publisher::{Publisher, Tries, is_hopeless, may_be_stored};
 use super::repeats::Repeats;
 use super::retain::Retainer;
@@ -51,7 +51,10 @@ pub(super) struct Drain {
 /// How one turn of a lane ended.
 enum Turn {
     /// Its messages are published, as many as were read.
-    Through,
+    Through {
+        /// Whether there are more.
+        more: bool,
+    },
     /// JetStream does not take its next message now.
     Stuck(Unacknowledged),
     /// The spool cannot be read.
@@ -79,8 +82,8 @@ impl Drain {
             let up = *link.borrow_and_update() != Link::Down;
             let paused = pace.until.filter(|until| *until > Instant::now());
             while up && !stopping && paused.is_none() && running.len() < pace.lanes {
-                let Some(taken) = self.lanes.take() else { break };
-                running.push(self.turn(taken));
+                let Some((lane, after)) = self.lanes.take() else { break };
+                running.push(self.turn(lane, after));
             }
             let room = up && paused.is_none() && running.len() < pace.lanes;
             tokio::select! {
@@ -101,45 +104,39 @@ impl Drain {
     }
 
     fn ended(&self, lane: Arc<str>, turn: Turn, pace: &mut Pace) {
-        let not_before = match turn {
-            Turn::Through => {
+        let (more, not_before) = match turn {
+            Turn::Through { more } => {
                 pace.succeeded();
-                None
+                (more, None)
             }
             Turn::Stuck(reason) => {
                 facts::spool_is_stuck(&lane, &reason);
-                if is_its_own(&reason) {
-                    Some(Instant::now() + LANE_PAUSE)
-                } else {
+                let its_own = is_its_own(&reason);
+                if !its_own {
                     pace.failed();
-                    None
                 }
+                (true, its_own.then(|| Instant::now() + LANE_PAUSE))
             }
-            Turn::Unreadable => Some(Instant::now() + LANE_PAUSE),
+            Turn::Unreadable => (true, Some(Instant::now() + LANE_PAUSE)),
         };
-        self.lanes.put_back(lane, not_before);
+        self.lanes.put_back(lane, more, not_before);
         if !self.lanes.any() {
             facts::spool_is_empty();
         }
     }
 
     /// Publishes the next messages of a lane.
-    async fn turn(&self, taken: Taken) -> (Arc<str>, Turn) {
-        let rows = match self.spool.next(&taken.name, taken.after, ROWS, BYTES).await {
-            Ok(rows) => rows,
+    async fn turn(&self, lane: Arc<str>, after: RowId) -> (Arc<str>, Turn) {
+        let page = match self.spool.next(&lane, after, ROWS, BYTES).await {
+            Ok(page) => page,
             Err(error) => {
                 facts::spool_cannot_be_read(&error);
-                return (taken.name, Turn::Unreadable);
+                return (lane, Turn::Unreadable);
             }
         };
-        if rows.is_empty() {
-            // Somebody else took them away.
-            self.lanes.gone(&taken);
-        }
-        let lane = taken.name;
-        let mut done = Vec::with_capacity(rows.len());
-        let mut turn = Turn::Through;
-        for stored in rows {
+        let mut done = Vec::with_capacity(page.messages.len());
+        let mut turn = Turn::Through { more: page.more };
+        for stored in page.messages {
             let row = match &stored {
                 Ok(stored) => stored.entry.row,
                 Err(unreadable) => unreadable.row,

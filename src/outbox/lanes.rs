@@ -34,30 +34,20 @@ struct State {
 
 #[derive(Debug)]
 struct Lane {
-    /// Messages that are on their way into the spool.
+    /// Deliveries that are on their way into the spool.
     coming: usize,
-    /// Messages in the spool that wait to be published.
-    waiting: usize,
-    /// The last one that was published: what comes next is behind it.
+    /// What waits is behind this one. What is before it is published, though the spool may not have removed it yet.
     after: RowId,
+    /// The same of what came since the lane was taken: who spooled something earlier may say so later.
+    since: RowId,
     /// Whether somebody publishes it, or it stands in one of the lists.
     taken: bool,
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { coming: 0, waiting: 0, after: RowId::START, taken: false }
+        Self { coming: 0, after: RowId::END, since: RowId::END, taken: false }
     }
-}
-
-/// A lane whose turn it is.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) name: Arc<str>,
-    /// The last of its messages that was published.
-    pub(super) after: RowId,
-    /// How many messages waited when it was taken.
-    waiting: usize,
 }
 
 /// The claim of messages that are on their way into the spool: whatever comes after them in their lanes queues
@@ -65,7 +55,7 @@ pub(super) struct Taken {
 #[derive(Debug)]
 pub(super) struct Claim {
     lanes: Arc<Lanes>,
-    counts: Vec<(Arc<str>, usize)>,
+    names: Vec<Arc<str>>,
 }
 
 impl Lanes {
@@ -84,22 +74,20 @@ impl Lanes {
         if !anyway && !messages.clone().any(|message| lanes.contains_key(message.lane())) {
             return None;
         }
-        let mut counts: Vec<(Arc<str>, usize)> = Vec::new();
+        let mut names: Vec<Arc<str>> = Vec::new();
         for message in messages {
             let name = message.lane();
             // Mostly all are of one repository.
-            if let Some((_, count)) = counts.iter_mut().rev().find(|(lane, _)| &**lane == name) {
-                *count += 1;
-            } else {
-                counts.push((name.into(), 1));
+            if !names.iter().rev().any(|known| &**known == name) {
+                names.push(name.into());
             }
         }
-        for (name, count) in &counts {
-            lanes.entry(Arc::clone(name)).or_default().coming += count;
+        for name in &names {
+            lanes.entry(Arc::clone(name)).or_default().coming += 1;
         }
         self.count(&state);
         drop(state);
-        Some(Claim { lanes: Arc::clone(self), counts })
+        Some(Claim { lanes: Arc::clone(self), names })
     }
 
     /// Whether any lane has something in the spool, or about to be.
@@ -107,13 +95,13 @@ impl Lanes {
         self.occupied.load(Ordering::SeqCst) > 0
     }
 
-    /// Says that messages of a lane are in the spool.
-    pub(super) fn spooled(&self, name: &str, count: usize) {
+    /// Says that messages of a lane are in the spool, none of them before the row `first`.
+    pub(super) fn spooled(&self, name: &str, first: RowId) {
         let mut state = self.state();
         let State { lanes, ready, .. } = &mut *state;
         let name: Arc<str> = name.into();
         let lane = lanes.entry(Arc::clone(&name)).or_default();
-        lane.waiting += count;
+        lane.since = lane.since.min(first.before());
         if !std::mem::replace(&mut lane.taken, true) {
             ready.push_back(name);
         }
@@ -122,8 +110,9 @@ impl Lanes {
         self.changed.notify_one();
     }
 
-    /// The lane whose turn it is. It is the caller's until [`Lanes::put_back`].
-    pub(super) fn take(&self) -> Option<Taken> {
+    /// The lane whose turn it is, and the row that all is behind that waits in it. It is the caller's until
+    /// [`Lanes::put_back`].
+    pub(super) fn take(&self) -> Option<(Arc<str>, RowId)> {
         let mut state = self.state();
         let State { lanes, ready, later, .. } = &mut *state;
         if !later.is_empty() {
@@ -134,43 +123,35 @@ impl Lanes {
         }
         loop {
             let name = ready.pop_front()?;
-            if let Some(lane) = lanes.get(&name) {
-                return Some(Taken { after: lane.after, waiting: lane.waiting, name });
+            if let Some(lane) = lanes.get_mut(&name) {
+                let since = std::mem::replace(&mut lane.since, RowId::END);
+                lane.after = lane.after.min(since);
+                return Some((name, lane.after));
             }
         }
     }
 
     /// Says that a message of a lane that was taken has left the spool: it is published, or set aside.
     pub(super) fn left(&self, name: &str, row: RowId) {
-        let mut state = self.state();
-        if let Some(lane) = state.lanes.get_mut(name) {
-            lane.waiting = lane.waiting.saturating_sub(1);
+        if let Some(lane) = self.state().lanes.get_mut(name) {
             lane.after = row;
         }
     }
 
-    /// Says that nothing of what waited when a lane was taken is there any more, though nobody published it. What
-    /// came since waits.
-    pub(super) fn gone(&self, taken: &Taken) {
-        if let Some(lane) = self.state().lanes.get_mut(&taken.name) {
-            lane.waiting = lane.waiting.saturating_sub(taken.waiting);
-        }
-    }
-
-    /// Gives a lane back, which has its next turn when all others had theirs, or not before `not_before`. A lane in
-    /// which nothing waits or comes is no more in anybody's way.
-    pub(super) fn put_back(&self, name: Arc<str>, not_before: Option<Instant>) {
+    /// Gives a lane back. If there is `more` in it, or came since it was taken, it has its next turn when all others
+    /// had theirs, or not before `not_before`; if nothing even comes, it is no more in anybody's way.
+    pub(super) fn put_back(&self, name: Arc<str>, more: bool, not_before: Option<Instant>) {
         let mut state = self.state();
         let State { lanes, ready, later } = &mut *state;
         let Some(lane) = lanes.get_mut(&name) else { return };
-        lane.taken = lane.waiting > 0;
-        if lane.waiting == 0 && lane.coming == 0 {
-            lanes.remove(&name);
-        } else if lane.taken {
+        lane.taken = more || lane.since != RowId::END;
+        if lane.taken {
             match not_before {
                 Some(at) => drop(later.insert((at, name))),
                 None => ready.push_back(name),
             }
+        } else if lane.coming == 0 {
+            lanes.remove(&name);
         }
         self.count(&state);
         drop(state);
@@ -208,34 +189,99 @@ impl Lanes {
 }
 
 impl Claim {
-    /// The messages are in the spool.
-    pub(super) fn spooled(mut self) {
-        let counts = std::mem::take(&mut self.counts);
-        for (name, count) in counts {
-            self.lanes.spooled(&name, count);
-            self.lanes.give_up(&name, count);
+    /// The messages are in the spool, in these rows.
+    pub(super) fn spooled(self, rows: &[RowId]) {
+        let first = rows.iter().min().copied().unwrap_or(RowId::END);
+        for name in &self.names {
+            self.lanes.spooled(name, first);
         }
-    }
-}
-
-impl Lanes {
-    fn give_up(&self, name: &str, count: usize) {
-        let mut state = self.state();
-        let State { lanes, .. } = &mut *state;
-        if let Some(lane) = lanes.get_mut(name) {
-            lane.coming = lane.coming.saturating_sub(count);
-            if lane.coming == 0 && lane.waiting == 0 && !lane.taken {
-                lanes.remove(name);
-            }
-        }
-        self.count(&state);
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        for (name, count) in std::mem::take(&mut self.counts) {
-            self.lanes.give_up(&name, count);
+        let mut state = self.lanes.state();
+        let State { lanes, .. } = &mut *state;
+        for name in &self.names {
+            if let Some(lane) = lanes.get_mut(name) {
+                lane.coming = lane.coming.saturating_sub(1);
+                if lane.coming == 0 && !lane.taken {
+                    lanes.remove(name);
+                }
+            }
         }
+        self.lanes.count(&state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(number: i64) -> RowId {
+        number.to_string().parse().unwrap()
+    }
+
+    fn taken(lanes: &Lanes) -> Option<i64> {
+        lanes.take().map(|(_, after)| after.get())
+    }
+
+    #[test]
+    fn a_lane_that_comes_again_begins_with_what_came_and_not_with_what_is_being_removed() {
+        let lanes = Lanes::default();
+        lanes.spooled("a", row(7));
+        assert_eq!(taken(&lanes), Some(6));
+        lanes.left("a", row(7));
+        lanes.put_back("a".into(), false, None);
+        assert!(!lanes.any(), "nothing of it waits");
+        lanes.spooled("a", row(40));
+        assert_eq!(taken(&lanes), Some(39));
+    }
+
+    #[test]
+    fn who_says_later_that_it_was_spooled_earlier_is_not_passed_over() {
+        let lanes = Lanes::default();
+        lanes.spooled("a", row(11));
+        lanes.spooled("a", row(10));
+        assert_eq!(taken(&lanes), Some(9));
+        lanes.spooled("a", row(8));
+        lanes.left("a", row(11));
+        lanes.put_back("a".into(), false, None);
+        assert_eq!(taken(&lanes), Some(7));
+    }
+
+    #[test]
+    fn a_lane_goes_on_behind_what_was_published_of_it() {
+        let lanes = Lanes::default();
+        lanes.spooled("a", row(1));
+        assert_eq!(taken(&lanes), Some(0));
+        lanes.left("a", row(5));
+        lanes.put_back("a".into(), true, None);
+        assert_eq!(taken(&lanes), Some(5));
+    }
+
+    #[test]
+    fn a_lane_that_is_taken_is_nobody_elses_and_one_that_waits_for_its_time_is_not_taken_before() {
+        let lanes = Lanes::default();
+        lanes.spooled("a", row(1));
+        assert!(lanes.take().is_some());
+        lanes.spooled("a", row(2));
+        assert!(lanes.take().is_none());
+        let later = Instant::now() + std::time::Duration::from_secs(3_600);
+        lanes.put_back("a".into(), true, Some(later));
+        assert!(lanes.take().is_none());
+        lanes.hurry();
+        assert!(lanes.take().is_some());
+    }
+
+    #[test]
+    fn a_claim_stands_in_the_way_until_it_is_given_up_or_published() {
+        let lanes = Arc::new(Lanes::default());
+        let claim = Claim { lanes: Arc::clone(&lanes), names: vec!["a".into()] };
+        lanes.state().lanes.entry("a".into()).or_default().coming += 1;
+        claim.spooled(&[row(3), row(4)]);
+        assert_eq!(taken(&lanes), Some(2));
+        lanes.put_back("a".into(), false, None);
+        assert!(lanes.state().lanes.is_empty());
     }
 }

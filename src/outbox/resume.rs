@@ -53,8 +53,8 @@ impl Resume {
         // Whoever stops waiting takes nothing with it: what waits in the spool must also be known to wait.
         let retried = tokio::spawn(async move {
             let made = hold.spool.dead_retry(row).await?;
-            if made.is_some() {
-                hold.lanes.spooled(&lane, 1);
+            if let Some(row) = made {
+                hold.lanes.spooled(&lane, row);
             }
             Ok(made)
         });

@@ -232,7 +232,7 @@ impl Retainer {
             let Ok(page) = page else { return false };
             let mut lanes: HashMap<String, Vec<Stored>> = HashMap::new();
             let mut any = false;
-            for stored in page {
+            for stored in page.messages {
                 any = true;
                 match stored {
                     Ok(stored) => {

@@ -122,8 +122,8 @@ impl Spooler {
         // A client that leaves takes nothing with it: what is in the spool must also be known to be there.
         let kept = tokio::spawn(async move {
             let kept = spool.put(puts).await;
-            if kept.is_ok() {
-                claim.spooled();
+            if let Ok(rows) = &kept {
+                claim.spooled(rows);
             }
             kept
         });

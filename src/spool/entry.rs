@@ -20,6 +20,15 @@ impl RowId {
         Self(id)
     }
 
+    /// After every message.
+    pub const END: Self = Self(i64::MAX);
+
+    /// The one before.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// The number.
     #[must_use]
     pub fn get(self) -> i64 {
@@ -150,6 +159,15 @@ pub struct Unreadable {
     pub row: RowId,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// Messages that were read at once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Page {
+    /// They, in order. One that cannot be read stands in its place.
+    pub messages: Vec<Result<Stored, Unreadable>>,
+    /// Whether there were more of them than were read.
+    pub more: bool,
 }
 
 /// What waits of one lane.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, params};
 use tokio::sync::Semaphore;
 
-use super::entry::{Entry, Lane, RowId, State, Stored, Unreadable};
+use super::entry::{Entry, Lane, Page, RowId, State, Stored, Unreadable};
 use super::error::ReadError;
 use super::open;
 use crate::event::ObjectRef;
@@ -90,7 +90,7 @@ pub(super) fn next(
     after: RowId,
     limit_rows: usize,
     limit_bytes: u64,
-) -> rusqlite::Result<Vec<Result<Stored, Unreadable>>> {
+) -> rusqlite::Result<Page> {
     let sql = format!(
         "SELECT {ENTRY} FROM message WHERE state = 'waiting' AND lane = ? AND id > ? ORDER BY id"
     );
@@ -104,7 +104,7 @@ pub(super) fn retained(
     (sequence, stored_by, row): (u64, i64, RowId),
     limit_rows: usize,
     limit_bytes: u64,
-) -> rusqlite::Result<Vec<Result<Stored, Unreadable>>> {
+) -> rusqlite::Result<Page> {
     // Within a state the index has the order of the rows: the sequence must not be looked up in its own.
     let sql = format!(
         "SELECT {ENTRY} FROM message
@@ -121,19 +121,19 @@ fn up_to(
     params: impl Params,
     limit_rows: usize,
     limit_bytes: u64,
-) -> rusqlite::Result<Vec<Result<Stored, Unreadable>>> {
-    let mut found = Vec::new();
+) -> rusqlite::Result<Page> {
+    let mut messages = Vec::new();
     let mut bytes = 0;
     let mut rows = statement.query(params)?;
     while let Some(row) = rows.next()? {
         let entry = entry(row)?;
         bytes += entry.bytes;
-        if found.len() >= limit_rows.max(1) || (bytes > limit_bytes && !found.is_empty()) {
-            break;
+        if messages.len() >= limit_rows.max(1) || (bytes > limit_bytes && !messages.is_empty()) {
+            return Ok(Page { messages, more: true });
         }
-        found.push(stored(connection, entry)?);
+        messages.push(stored(connection, entry)?);
     }
-    Ok(found)
+    Ok(Page { messages, more: false })
 }
 
 /// What is known of the messages of a state after a row, in order.

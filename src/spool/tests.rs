@@ -81,7 +81,7 @@ fn number(connection: &Connection, sql: &str) -> u64 {
 
 /// All that waits in a lane.
 async fn waiting(spool: &Spool, lane: &str) -> Vec<Stored> {
-    let rows = spool.next(lane, RowId::START, usize::MAX, u64::MAX).await.unwrap();
+    let rows = spool.next(lane, RowId::START, usize::MAX, u64::MAX).await.unwrap().messages;
     rows.into_iter().map(Result::unwrap).collect()
 }
 

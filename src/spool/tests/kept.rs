@@ -59,13 +59,13 @@ async fn lanes_are_apart_and_each_is_in_order() {
     let lanes: Vec<_> = lanes.iter().map(|lane| (&*lane.key, lane.count)).collect();
     assert_eq!(lanes, [("b", 3), ("a", 2)]);
     assert_eq!(events(&spool, "b").await, ["1", "3", "5"]);
-    let one = spool.next("b", RowId::START, 10, 1).await.unwrap();
+    let one = spool.next("b", RowId::START, 10, 1).await.unwrap().messages;
     assert_eq!(one.len(), 1, "at least one, however large");
     let first = one[0].as_ref().unwrap().entry.row;
-    let two = spool.next("b", first, 2, u64::MAX).await.unwrap();
+    let two = spool.next("b", first, 2, u64::MAX).await.unwrap().messages;
     assert_eq!(two.len(), 2);
     let last = two[1].as_ref().unwrap().entry.row;
-    assert!(spool.next("b", last, 2, u64::MAX).await.unwrap().is_empty());
+    assert!(spool.next("b", last, 2, u64::MAX).await.unwrap().messages.is_empty());
     let listed: Vec<_> = spool.list(first, 3).await.unwrap();
     assert_eq!(listed.iter().map(|entry| &*entry.event).collect::<Vec<_>>(), ["2", "3", "4"]);
 }
@@ -115,7 +115,7 @@ async fn a_row_that_makes_no_message_is_told_and_can_be_buried() {
     let sql = "UPDATE message SET headers = 'Nats-Rollup:all' || char(10) WHERE event = '1';
                DELETE FROM body WHERE message = (SELECT id FROM message WHERE event = '2')";
     database(&folder).execute_batch(sql).unwrap();
-    let read = spool.next("a", RowId::START, 10, u64::MAX).await.unwrap();
+    let read = spool.next("a", RowId::START, 10, u64::MAX).await.unwrap().messages;
     let told = read[0].as_ref().unwrap_err();
     assert_eq!(told.row, rows[0]);
     assert!(told.reason.contains("Nats-Rollup"), "{told}");

@@ -7,7 +7,8 @@ async fn sequences(
     (after, by, row): (u64, i64, RowId),
     limit: usize,
 ) -> Vec<(u64, String)> {
-    let rows = spool.retained_after(after, by, row, limit, u64::MAX).await.unwrap().into_iter();
+    let rows =
+        spool.retained_after(after, by, row, limit, u64::MAX).await.unwrap().messages.into_iter();
     rows.map(|row| row.unwrap().entry).map(|entry| (entry.sequence.unwrap(), entry.event)).collect()
 }
 
@@ -34,7 +35,8 @@ async fn of_two_messages_with_one_sequence_none_is_skipped() {
     let (_folder, spool) = spool();
     spool.retain(vec![(put("a", "old", 10), 7), (put("a", "new", 10), 7)]).await.unwrap();
     let named = |event: &str| (7, event.to_owned());
-    let first = spool.retained_after(6, i64::MAX, RowId::START, 1, u64::MAX).await.unwrap();
+    let first =
+        spool.retained_after(6, i64::MAX, RowId::START, 1, u64::MAX).await.unwrap().messages;
     let first = first[0].as_ref().unwrap().entry.row;
     assert_eq!(sequences(&spool, (6, i64::MAX, RowId::START), 1).await, [named("old")]);
     assert_eq!(sequences(&spool, (6, i64::MAX, first), 1).await, [named("new")]);
