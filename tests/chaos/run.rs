@@ -196,7 +196,9 @@ fn make(
 
 /// Keeps the logs of a phase that failed: where they are.
 fn keep_log(world: &World<'_>, phase: &Phase) -> Result<String> {
-    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaos").join(&phase.fault);
+    // Another run at the same time keeps its own.
+    let run = format!("chaos-{}", std::process::id());
+    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(run).join(&phase.fault);
     std::fs::create_dir_all(&dir)?;
     std::fs::copy(&world.daemon.log, dir.join("forgewire.log"))?;
     for (number, server) in world.servers.iter().enumerate() {

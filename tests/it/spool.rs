@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 
+use crate::spool_cli::tiny_stream;
 use crate::support::daemon::{Daemon, Stored, sources, stored};
 use crate::support::eventually;
 use crate::support::hook::{Hook, SECRET, push, push_in, sha};
@@ -148,15 +149,7 @@ async fn a_full_stream_sends_events_to_the_spool_until_there_is_room() {
 #[tokio::test]
 async fn a_message_that_jetstream_never_takes_is_set_aside_and_holds_nobody_up() {
     let nats = NatsServer::start();
-    let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
-    // Too small even for a reference.
-    let tiny = Config {
-        name: "FORGE".into(),
-        subjects: vec!["forge.>".into()],
-        max_message_size: 500,
-        ..Config::default()
-    };
-    let stream = context.create_stream(tiny).await.unwrap();
+    let raise = tiny_stream(&nats).await;
     let daemon = Daemon::start(&nats).await;
     assert_eq!(accepted(&daemon, &hook("large")).await, "spooled");
     let line = daemon
@@ -165,8 +158,7 @@ async fn a_message_that_jetstream_never_takes_is_set_aside_and_holds_nobody_up()
         )
         .await;
     assert!(line["reason"].as_str().unwrap().contains("10054"), "{line}");
-    let raised = Config { max_message_size: -1, ..stream.cached_info().config.clone() };
-    context.update_stream(raised).await.unwrap();
+    raise().await;
     assert_eq!(accepted(&daemon, &hook("next")).await, "published");
     assert_eq!(ids(&stored(&nats).await), ["gitea:next"]);
 }

@@ -174,7 +174,7 @@ async fn a_large_message_is_shown_with_the_sizes_of_its_objects() {
 }
 
 /// A stream whose messages are so small that not even a reference fits.
-async fn tiny_stream(nats: &NatsServer) -> impl AsyncFnOnce() {
+pub(crate) async fn tiny_stream(nats: &NatsServer) -> impl AsyncFnOnce() {
     let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
     let tiny = Config {
         name: "FORGE".into(),
