@@ -25,7 +25,9 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub use self::entry::{Entry, Lane, Page, Put, RowId, State, Status, Stored, Unreadable};
+pub use self::entry::{
+    Entry, Forgotten, Lane, Page, Put, RowId, State, Status, Stored, Unreadable,
+};
 pub use self::error::{OpenError, ReadError, WriteError};
 use self::files::Files;
 use self::open::Place;
@@ -259,23 +261,22 @@ impl Spool {
         self.readers.run(move |read| read::show(read, row, None)).await
     }
 
-    /// Retained messages with a later sequence than this that were stored no later than that time, in Unix
-    /// milliseconds; those after a row, in the order of their row ids: at least one if there is one, else as many as
-    /// the limits allow.
+    /// Retained messages that may be forgotten; those after a row, in the order of their row ids: at least one if there
+    /// is one, else as many as the limits allow.
     ///
     /// # Errors
     ///
     /// [`ReadError`].
-    pub async fn retained_after(
+    pub async fn retained(
         &self,
-        sequence: u64,
-        stored_by: i64,
+        which: Forgotten,
         row: RowId,
         limit_rows: usize,
         limit_bytes: u64,
     ) -> Result<Page, ReadError> {
-        let which = (sequence, stored_by, row);
-        self.readers.run(move |read| read::retained(read, which, limit_rows, limit_bytes)).await
+        self.readers
+            .run(move |read| read::retained(read, which, row, limit_rows, limit_bytes))
+            .await
     }
 
     /// Removes retained messages that were acknowledged before that time, in Unix milliseconds; how many. Others write

@@ -10,6 +10,9 @@ use crate::jetstream::JetStream;
 use crate::message::Message;
 use crate::spool::{Entry, Stored};
 
+/// How much earlier a repeat is no longer relied on to be recognised: the server stored a message before we knew.
+const MARGIN: Duration = Duration::from_secs(10);
+
 /// For how long JetStream recognises repeats, and since when we would know of a first copy.
 #[derive(Clone, Debug)]
 pub(super) struct Repeats {
@@ -23,6 +26,13 @@ pub(super) struct Repeats {
 impl Repeats {
     pub(super) fn new(jetstream: Arc<JetStream>, window: Duration) -> Self {
         Self { jetstream, window, began: Time::now().unix_ms() }
+    }
+
+    /// Since when the stream surely recognises a repeat of what was stored then, in Unix milliseconds.
+    pub(super) fn recognised_since(&self) -> i64 {
+        let window = self.window.min(self.jetstream.duplicate_window()).saturating_sub(MARGIN);
+        let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        Time::now().unix_ms().saturating_sub(window)
     }
 
     /// The message as it is sent now.

@@ -2,8 +2,9 @@
 //!
 //! In come acknowledgements, each with the highest sequence that was known when its message was sent, and what is
 //! seen of the stream. A sequence that is not above that shows that the stream went backwards, or is another one: the
-//! next look tells. If it is the same, what came after its present end is published again, under the same ids, so
-//! that what is still there stays single. A stream that was made anew is an operator's doing and is only reported.
+//! next look tells. If it is the same, what came after its end is published again under the same ids, so that what is
+//! still there stays single. Where exactly it ended nobody can say: others may have published since. So all that
+//! the stream recognises as a repeat goes along. A stream that was made anew is an operator's doing and only reported.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,12 +22,14 @@ use super::repeats::Repeats;
 use crate::event::Time;
 use crate::facts;
 use crate::jetstream::{Ack, JetStream, Link};
-use crate::spool::{Put, RowId, Spool, Stored};
+use crate::spool::{Forgotten, Put, RowId, Spool, Stored};
 
 /// Names under which the spool keeps what was known of the stream.
 const CREATED: &str = "stream.created";
 const HIGHEST: &str = "stream.highest";
 const LOST: &str = "stream.lost";
+/// How long after a loss was noticed what was acknowledged before is on the disk for certain, in milliseconds.
+const SETTLED: i64 = 1_000;
 /// How often what is old goes, and what is known is written down.
 const TIDY: Duration = Duration::from_secs(1);
 /// Messages that are read at once, and where reading stops, in bytes.
@@ -48,7 +51,7 @@ pub struct Retainer {
 struct Known {
     /// When the stream was made, in the server's words.
     created: Option<String>,
-    /// What came after this sequence is lost, as far as it was acknowledged before that time.
+    /// What came after about this sequence is lost, as far as it was acknowledged before that time.
     lost: Option<Lost>,
 }
 
@@ -113,7 +116,8 @@ impl Retainer {
         if ack.duplicate {
             return;
         }
-        if ack.sequence <= highest {
+        // A loss that was noticed since it was sent has lowered what is known: this shows the same one.
+        if ack.sequence <= highest.min(self.highest()) {
             self.highest.store(ack.sequence, Ordering::SeqCst);
             self.known().suspect(ack.sequence - 1);
             self.jetstream.look_at_stream();
@@ -141,7 +145,7 @@ impl Retainer {
             self.highest.store(last, Ordering::SeqCst);
             return facts::stream_was_recreated(created);
         }
-        if last < highest {
+        if last < highest.min(self.highest()) {
             self.highest.store(last, Ordering::SeqCst);
             known.suspect(last);
         }
@@ -172,7 +176,9 @@ impl Retainer {
                 self.drop_old().await;
                 continue;
             };
+            let settled = Time::now().unix_ms() >= lost.before.saturating_add(SETTLED);
             if lost.same
+                && settled
                 && *self.jetstream.link().borrow() != Link::Down
                 && self.replay(&publisher, &repeats, lost).await
             {
@@ -226,9 +232,13 @@ impl Retainer {
     /// again gets another one.
     async fn replay(&self, publisher: &Publisher, repeats: &Repeats, lost: Lost) -> bool {
         let (mut row, mut again) = (RowId::START, 0_u64);
+        let which = Forgotten {
+            after: lost.after,
+            since: repeats.recognised_since(),
+            until: Time::now().unix_ms(),
+        };
         loop {
-            let page =
-                self.spool.retained_after(lost.after, lost.before, row, PAGE.0, PAGE.1).await;
+            let page = self.spool.retained(which, row, PAGE.0, PAGE.1).await;
             let Ok(page) = page else { return false };
             let mut lanes: HashMap<String, Vec<Stored>> = HashMap::new();
             let mut any = false;

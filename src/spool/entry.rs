@@ -161,6 +161,17 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+/// Which retained messages are looked for: those that a server may have forgotten.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Forgotten {
+    /// Those with a later sequence than this,
+    pub after: u64,
+    /// and those of any sequence that were stored at this time or later, in Unix milliseconds;
+    pub since: i64,
+    /// in both cases stored no later than this.
+    pub until: i64,
+}
+
 /// Messages that were read at once.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Page {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, params};
 use tokio::sync::Semaphore;
 
-use super::entry::{Entry, Lane, Page, RowId, State, Stored, Unreadable};
+use super::entry::{Entry, Forgotten, Lane, Page, RowId, State, Stored, Unreadable};
 use super::error::ReadError;
 use super::open;
 use crate::event::ObjectRef;
@@ -98,20 +98,22 @@ pub(super) fn next(
     up_to(connection, &mut statement, params![lane, after.get()], limit_rows, limit_bytes)
 }
 
-/// The next retained messages by their sequence; at least one, if there is one.
+/// The next retained messages that may be forgotten; at least one, if there is one.
 pub(super) fn retained(
     connection: &Connection,
-    (sequence, stored_by, row): (u64, i64, RowId),
+    which: Forgotten,
+    row: RowId,
     limit_rows: usize,
     limit_bytes: u64,
 ) -> rusqlite::Result<Page> {
     // Within a state the index has the order of the rows: the sequence must not be looked up in its own.
     let sql = format!(
         "SELECT {ENTRY} FROM message
-         WHERE state = 'retained' AND id > ? AND +sequence > ? AND stored_at <= ? ORDER BY id"
+         WHERE state = 'retained' AND id > ? AND (+sequence > ? OR stored_at >= ?) AND stored_at <= ?
+         ORDER BY id"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let params = params![row.get(), sequence, stored_by];
+    let params = params![row.get(), which.after, which.since, which.until];
     up_to(connection, &mut statement, params, limit_rows, limit_bytes)
 }
 

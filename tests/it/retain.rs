@@ -154,6 +154,31 @@ async fn what_took_the_sequences_of_forgotten_events_keeps_none_of_them_away() {
 }
 
 #[tokio::test]
+async fn what_was_forgotten_is_found_also_where_somebody_else_has_published_since() {
+    let mut nats = NatsServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::with(&nats, &config(dir.path(), "1h")).await;
+    twenty_of_which_ten_are_in_the_copy(&mut nats, &daemon).await;
+    nats.kill();
+    // The restored server, where the daemon does not find it yet.
+    let mut other = NatsServer::absent();
+    copy(&nats.dir.path().join("older"), &other.dir.path().join("store"));
+    other.restart();
+    let context = async_nats::jetstream::new(async_nats::connect(&other.url).await.unwrap());
+    for _ in 0..3 {
+        context.publish("forge.other", "{}".into()).await.unwrap().await.unwrap();
+    }
+    other.stop();
+    std::fs::remove_dir_all(nats.dir.path().join("older")).unwrap();
+    copy(&other.dir.path().join("store"), &nats.dir.path().join("older"));
+    put_back(&mut nats, "");
+    daemon.logged("Events that the server had forgotten are published again.").await;
+    let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
+    let stream = context.get_stream("FORGE").await.unwrap();
+    assert_eq!(stream.cached_info().state.messages, 23, "ten, three of somebody else, ten again");
+}
+
+#[tokio::test]
 async fn without_retention_what_was_forgotten_stays_so() {
     let mut nats = NatsServer::start();
     let daemon = Daemon::start(&nats).await;

@@ -44,8 +44,8 @@ async fn what_version_1_wrote_is_read() {
     assert_eq!((second.sent_at, &*second.delivery), (Some(1_900), "d2"));
     let dead = &spool.dead_list(RowId::START, 9).await.unwrap()[0];
     assert_eq!((dead.reason.as_deref(), dead.died_at), (Some("10054"), Some(3_500)));
-    let retained =
-        spool.retained_after(0, i64::MAX, RowId::START, 9, u64::MAX).await.unwrap().messages;
+    let which = Forgotten { after: 0, since: i64::MAX, until: i64::MAX };
+    let retained = spool.retained(which, RowId::START, 9, u64::MAX).await.unwrap().messages;
     assert_eq!(retained[0].as_ref().unwrap().entry.sequence, Some(77));
     assert_eq!(spool.meta_get("created").await, Ok(Some("then".to_owned())));
     let next = spool.put(vec![put("gitea:1", "new", 10)]).await.unwrap();

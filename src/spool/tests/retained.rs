@@ -4,11 +4,14 @@ use super::*;
 
 async fn sequences(
     spool: &Spool,
-    (after, by, row): (u64, i64, RowId),
+    (after, until, row): (u64, i64, RowId),
     limit: usize,
 ) -> Vec<(u64, String)> {
-    let rows =
-        spool.retained_after(after, by, row, limit, u64::MAX).await.unwrap().messages.into_iter();
+    of(spool, Forgotten { after, since: i64::MAX, until }, row, limit).await
+}
+
+async fn of(spool: &Spool, which: Forgotten, row: RowId, limit: usize) -> Vec<(u64, String)> {
+    let rows = spool.retained(which, row, limit, u64::MAX).await.unwrap().messages.into_iter();
     rows.map(|row| row.unwrap().entry).map(|entry| (entry.sequence.unwrap(), entry.event)).collect()
 }
 
@@ -26,6 +29,8 @@ async fn retained_messages_come_from_beyond_a_sequence_by_their_rows() {
     assert_eq!(sequences(&spool, (0, i64::MAX, rows[1]), 9).await, [named(11, "3")]);
     assert_eq!(sequences(&spool, (10, i64::MAX, rows[0]), 9).await, [named(11, "3")]);
     assert!(sequences(&spool, (0, 0, RowId::START), 9).await.is_empty(), "stored later");
+    let recent = Forgotten { after: 12, since: 0, until: i64::MAX };
+    assert_eq!(of(&spool, recent, rows[0], 1).await, [named(10, "2")], "of any sequence");
     let message = spool.show(rows[0]).await.unwrap().unwrap().unwrap().message;
     assert_eq!(message, super::message("1", 10));
 }
@@ -35,8 +40,8 @@ async fn of_two_messages_with_one_sequence_none_is_skipped() {
     let (_folder, spool) = spool();
     spool.retain(vec![(put("a", "old", 10), 7), (put("a", "new", 10), 7)]).await.unwrap();
     let named = |event: &str| (7, event.to_owned());
-    let first =
-        spool.retained_after(6, i64::MAX, RowId::START, 1, u64::MAX).await.unwrap().messages;
+    let which = Forgotten { after: 6, since: i64::MAX, until: i64::MAX };
+    let first = spool.retained(which, RowId::START, 1, u64::MAX).await.unwrap().messages;
     let first = first[0].as_ref().unwrap().entry.row;
     assert_eq!(sequences(&spool, (6, i64::MAX, RowId::START), 1).await, [named("old")]);
     assert_eq!(sequences(&spool, (6, i64::MAX, first), 1).await, [named("new")]);
