@@ -8,6 +8,7 @@
 mod cross;
 mod error;
 mod file;
+mod files;
 mod form;
 mod inputs;
 mod keys;
@@ -20,13 +21,16 @@ mod sources;
 use std::collections::BTreeMap;
 
 pub use self::error::{ConfigError, Problem, Warning};
+pub use self::files::NamedFile;
 pub use self::inputs::Inputs;
 pub use self::keys::{KeyDoc, keys};
 pub use self::layer::Origin;
-pub use self::sections::{Admin, Discard, Http, Log, LogFormat, Nats, Publish, Spool, Stream};
+pub use self::sections::{
+    Admin, Discard, Http, Log, LogFormat, Nats, Publish, Reload, Spool, Stream,
+};
 pub use self::sources::{Dedup, NamedSecret, RawPolicy, Source};
 
-use self::layer::{Layers, Origins};
+use self::layer::{Layers, Origins, Values};
 use crate::source::SourceName;
 
 /// Everything the daemon is told, checked.
@@ -46,10 +50,15 @@ pub struct Config {
     pub stream: Stream,
     /// `[log]`: what is logged, and how.
     pub log: Log,
+    /// `[reload]`: how a newer configuration is noticed.
+    pub reload: Reload,
     /// `[sources.<name>]`: the webhook endpoints, by name. May be empty: see
     /// [`Config::require_source`].
     pub sources: BTreeMap<SourceName, Source>,
     origins: Origins,
+    /// What the layers say in the end, secrets left out.
+    values: Values,
+    files: Vec<NamedFile>,
 }
 
 /// A configuration, and what an operator should know about it.
@@ -77,6 +86,7 @@ impl Config {
         inputs.read_flags(&mut layers);
         ConfigError::unless_empty(std::mem::take(&mut layers.problems))?;
 
+        let values = layers.values();
         let (merged, origins, vault) = layers.merge()?;
         let mut found = error::Findings::default();
         cross::check(&merged, &origins, &mut found);
@@ -95,8 +105,11 @@ impl Config {
                 },
                 stream: merged.stream,
                 log: merged.log,
+                reload: merged.reload,
                 sources,
                 origins,
+                values,
+                files: found.files,
             },
             warnings: found.warnings,
         })
@@ -106,6 +119,18 @@ impl Config {
     #[must_use]
     pub fn was_named(&self, key: &str) -> bool {
         self.origins.find(key).is_some()
+    }
+
+    /// The files that were read: secrets and the like, not the configuration file itself.
+    #[must_use]
+    pub fn files(&self) -> &[NamedFile] {
+        &self.files
+    }
+
+    /// The keys outside of sources whose values are others in `newer`. Secrets are not compared.
+    #[must_use]
+    pub fn keys_that_differ(&self, newer: &Self) -> Vec<String> {
+        self.values.that_differ(&newer.values).filter(|key| !key.starts_with("sources.")).collect()
     }
 
     /// Where the value of `key` came from.

@@ -4,17 +4,20 @@
 //! belongs to it: if one ends early, the daemon ends, and says so.
 
 mod keeper;
+mod reload;
 mod sending;
 mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::config::{Config, Http};
+use crate::config::{Config, Http, Inputs};
 use crate::control::{self, Desk};
 use crate::facts;
 use crate::ingress::{self, App};
@@ -22,7 +25,9 @@ use crate::jetstream::ConnectError;
 use crate::listen::Limits;
 use crate::listen::server::{Outcome, ServeError, Server};
 use crate::listen::socket::{self, BindError};
+use crate::live::Live;
 use crate::spool::{OpenError, ReadError, Spool};
+use reload::Reloader;
 pub use sending::Drainer;
 use sending::Sending;
 
@@ -90,9 +95,10 @@ impl Daemon {
         if let (Some(spool), Some(resume)) = (&spool, outbox.resume()) {
             open_control(&config, Desk::of_daemon(Arc::clone(spool), resume), &mut tasks);
         }
+        let limits = limits(&config.http);
+        let live = ArcSwap::from_pointee(Live::new(Config::clone(&config)));
         let app =
-            Arc::new(App { outbox, health: Arc::clone(&health), work: TaskTracker::new(), config });
-        let limits = limits(&app.config.http);
+            Arc::new(App { live, outbox, health: Arc::clone(&health), work: TaskTracker::new() });
         let hooks = Server::spawn(hooks, ingress::Hooks(Arc::clone(&app)), limits);
         let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
         Ok(Self { app, hooks, admin, tasks, spool, publishing })
@@ -108,6 +114,12 @@ impl Daemon {
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin.local_addr()
+    }
+
+    /// From now on takes a newer configuration from `inputs` at every `hangup`, and when a file has changed that it
+    /// names.
+    pub fn reload_from(&mut self, inputs: Inputs, hangup: Signal) {
+        self.tasks.spawn(Reloader::new(Arc::clone(&self.app), inputs).run(hangup));
     }
 
     /// Waits until the stream has been seen to be usable.
@@ -143,7 +155,7 @@ impl Daemon {
     }
 
     async fn stop(mut self, hurry: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Http { drain, stop_timeout, .. } = self.app.config.http;
+        let Http { drain, stop_timeout, .. } = self.app.live.load().config().http;
         self.app.health.stopping();
         let hard = self.hooks.hard_stop();
         let shutdown = self.hooks.shutdown(drain, stop_timeout);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, trace, warn};
 
+use crate::config::{ConfigError, Warning};
 use crate::delivery::NotAuthenticated;
 use crate::event::Event;
 use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
@@ -26,6 +27,42 @@ pub fn delivery_refused(source: &str, code: &'static str, why: Option<NotAuthent
 /// A request went to a path or source that is none.
 pub fn request_refused(code: &'static str) {
     debug!(code, "Request refused.");
+}
+
+/// A configuration is allowed, but unwise.
+pub fn configuration_warning(warning: &Warning) {
+    warn!(%warning, "Configuration.");
+}
+
+/// Somebody asked for a newer configuration, or a file has changed.
+pub fn reloading(why: &'static str) {
+    info!(why, "Reloading the configuration.");
+}
+
+/// The newer configuration is in force.
+pub fn reloaded(sources: usize, secrets: usize) {
+    info!(sources, secrets, "Configuration reloaded.");
+}
+
+/// The newer configuration is not sound; the old one stays.
+pub fn reload_refused(error: &ConfigError) {
+    error!(%error, "The new configuration is refused, and the old one stays in force.");
+}
+
+/// What a reload cannot change.
+pub fn needs_a_restart(keys: &[String]) {
+    let keys = keys.join(", ");
+    warn!(keys, "These settings differ in the new configuration and need a restart.");
+}
+
+/// The log filter of a newer configuration could not be set.
+pub fn filter_not_set(error: &dyn std::fmt::Display) {
+    warn!(%error, "The log filter could not be changed.");
+}
+
+/// A secret of a source that has several signed a delivery; said once a minute of each.
+pub fn secret_used(source: &str, secret: &str) {
+    info!(source, secret, "Secret used.");
 }
 
 /// A forge tried the connection; that is answered and not published.

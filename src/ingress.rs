@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -19,16 +20,16 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
 use crate::health::Health;
+use crate::live::Live;
 use crate::outbox::Outbox;
 pub use problem::Problem;
 
 /// What the handlers share.
 #[derive(Debug)]
 pub struct App {
-    /// The configuration.
-    pub config: Arc<Config>,
+    /// The configuration, as of now. A request takes it once and keeps it to its end.
+    pub live: ArcSwap<Live>,
     /// Where events go.
     pub outbox: Outbox,
     /// What `/readyz` answers from.

@@ -43,6 +43,8 @@ pub mod json;
 #[cfg(feature = "daemon")]
 pub mod listen;
 #[cfg(feature = "daemon")]
+pub mod live;
+#[cfg(feature = "daemon")]
 pub mod message;
 #[cfg(feature = "daemon")]
 pub mod normalize;

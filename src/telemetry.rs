@@ -4,10 +4,18 @@
 //! `log.format` says which. `NO_COLOR` is honoured.
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::reload::{self, Handle};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, fmt};
 
 use crate::config::{Log, LogFormat};
+use crate::facts;
+
+/// What puts another filter in the place of the one that logging started with.
+static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Starts logging, for the whole process. A second call changes nothing.
 pub fn init(log: &Log) {
@@ -18,12 +26,20 @@ pub fn init(log: &Log) {
         LogFormat::Json => true,
     };
     let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(filter(&log.filter))
-        .with_ansi(color);
+    let (filter, handle) = reload::Layer::new(filter(&log.filter));
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(color);
+    let lines = if json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
     // Only the first of two subscribers in a process can be set.
-    let _ = if json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
+    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
+        let _ = FILTER.set(handle);
+    }
+}
+
+/// Changes what is logged, from now on.
+pub fn set_filter(log: &Log) {
+    let set = FILTER.get().map(|handle| handle.reload(filter(&log.filter)));
+    let Some(Err(error)) = set else { return };
+    facts::filter_not_set(&error);
 }
 
 /// The configured filter. The client library's own reports are ours to word, unless it is named.

@@ -10,10 +10,11 @@ use super::Settings;
 use super::signals::Signals;
 use crate::config::Loaded;
 use crate::daemon::Daemon;
+use crate::facts;
 use crate::listen::socket;
 use crate::telemetry;
 
-/// Run the daemon until SIGTERM or SIGINT; a second one ends it at once.
+/// Run the daemon until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the configuration anew.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -35,9 +36,8 @@ impl Serve {
         let Loaded { config, warnings } = loaded;
         // Before the ports are open: a signal that comes from then on stops us in order.
         let signals = Mutex::new(Signals::take().context("cannot take signals")?);
-        for warning in &warnings {
-            warn!(%warning, "Configuration.");
-        }
+        let hangup = Signals::hangup().context("cannot take signals")?;
+        warnings.iter().for_each(facts::configuration_warning);
         socket::raise_file_limit(config.http.max_connections);
         for source in config.sources.values() {
             info!(source = %source.name, kind = %source.kind, path = format!("/hooks/{}", source.name), "Source.");
@@ -45,8 +45,9 @@ impl Serve {
                 warn!(source = %source.name, "This source publishes deliveries that nobody signed (danger_accept_unsigned).");
             }
         }
-        let daemon = Daemon::start(config, self.allow_shrink).await?;
+        let mut daemon = Daemon::start(config, self.allow_shrink).await?;
         info!(hooks = %daemon.hooks_addr(), admin = %daemon.admin_addr(), "Listening.");
+        daemon.reload_from(self.settings.inputs(), hangup);
         let stop = async { signals.lock().await.next().await };
         let hurry = async { signals.lock().await.next().await };
         daemon.run(stop, hurry).await?;

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT, as something to wait for.
+//! SIGTERM and SIGINT as something to wait for, and SIGHUP as something to hand on.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -15,6 +15,11 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
+    }
+
+    /// Takes SIGHUP, which asks for a reload.
+    pub(super) fn hangup() -> std::io::Result<Signal> {
+        signal(SignalKind::hangup())
     }
 
     /// Waits for the next of them.

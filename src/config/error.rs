@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::files::NamedFile;
 use super::keys::Unknown;
 use super::layer::Origin;
 use crate::source::InvalidSourceName;
@@ -183,6 +184,8 @@ pub struct KeyName(Box<str>);
 pub(super) struct Findings {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Warning>,
+    /// The files that were read.
+    pub(super) files: Vec<NamedFile>,
 }
 
 impl ConfigError {

@@ -226,6 +226,15 @@ static KEYS: &[Key] = &[
         Form::Text(checks::log_filter),
         "What is logged, as tracing's EnvFilter reads it.",
     ),
+    key(
+        "reload.poll",
+        Form::Duration {
+            min: Duration::from_millis(50),
+            max: Duration::from_millis(DAY),
+            zero: true,
+        },
+        "How often the files of secrets and certificates are looked at for a change; \"0s\" is never.",
+    ),
     key("sources.<name>.kind", Form::OneOf(checks::kinds), "The kind of forge."),
     key(
         "sources.<name>.secret_file",

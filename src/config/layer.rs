@@ -4,7 +4,7 @@
 //! earlier ones. Secrets take no part in that: they wait in a [`Vault`], and only their numbers are
 //! merged, so no copy of one can be left behind or read as something else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::error::{ConfigError, KeyName, Problem};
 use super::form::{Fault, Taken};
-use super::sections::{Admin, Http, Log, Nats, Publish, Spool, Stream};
+use super::sections::{Admin, Http, Log, Nats, Publish, Reload, Spool, Stream};
 use super::sources::RawSource;
 use crate::secret::Secret;
 
@@ -115,6 +115,20 @@ impl Vault {
     }
 }
 
+/// The values above the defaults, by key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values(BTreeMap<String, Value>);
+
+impl Values {
+    /// The keys whose values are others in `newer`, or are in one of the two only.
+    pub(super) fn that_differ(&self, newer: &Self) -> impl Iterator<Item = String> {
+        let keys: BTreeSet<&String> = self.0.keys().chain(newer.0.keys()).collect();
+        let kind = |values: &Self, key: &str| values.0.get(key).map(|value| value.kind.clone());
+        let differ = keys.into_iter().filter(|key| kind(self, key) != kind(newer, key));
+        differ.cloned().collect::<Vec<_>>().into_iter()
+    }
+}
+
 /// The layers read so far, lowest first, and what was wrong with them.
 #[derive(Default)]
 pub(super) struct Layers {
@@ -122,6 +136,8 @@ pub(super) struct Layers {
     stack: Vec<Layer>,
     origins: Origins,
     vault: Vault,
+    /// Keys whose values are numbers of secrets.
+    secret_keys: BTreeSet<String>,
 }
 
 /// The values of one layer, by their whole paths.
@@ -139,6 +155,7 @@ pub(super) struct Merged {
     pub(super) spool: Spool,
     pub(super) stream: Stream,
     pub(super) log: Log,
+    pub(super) reload: Reload,
     pub(super) sources: BTreeMap<String, RawSource>,
 }
 
@@ -157,7 +174,10 @@ impl Layers {
     ) -> Option<Value> {
         match taken {
             Ok(Taken::Plain(value)) => Some(value),
-            Ok(Taken::Secret(secret)) => Some(self.vault.keep(secret)),
+            Ok(Taken::Secret(secret)) => {
+                self.secret_keys.insert(key.into());
+                Some(self.vault.keep(secret))
+            }
             Err(Fault { item, rule }) => {
                 self.problems.push(Problem::BadValue {
                     origin: origin.clone(),
@@ -185,6 +205,16 @@ impl Layers {
     /// Notes where a table comes from, unless a lower layer has it already.
     pub(super) fn note_if_new(&mut self, key: &str, origin: &Origin) {
         self.origins.0.entry(key.into()).or_insert_with(|| origin.clone());
+    }
+
+    /// What the layers say in the end, by whole paths, without what is secret.
+    pub(super) fn values(&self) -> Values {
+        let mut values = BTreeMap::new();
+        for layer in &self.stack {
+            values.extend(layer.0.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
+        values.retain(|key, _| !self.secret_keys.contains(key));
+        Values(values)
     }
 
     /// Merges the layers, which must be sound.

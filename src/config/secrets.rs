@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::error::{Findings, KeyName, Problem, Warning};
+use super::files::NamedFile;
 use super::layer::{Origin, Ticket};
 use super::sources::World;
 use crate::secret::Secret;
@@ -61,7 +62,7 @@ pub(super) fn read<'a>(
             warn_inline(&origin, key, &given.file.1, found);
             world.vault.secret(ticket).cloned().ok_or_else(|| Fault::from("is lost"))
         }
-        (_, Some(path), _) => in_file(&origin.resolve(path)).map(|(secret, path)| {
+        (_, Some(path), _) => in_file(&origin.resolve(path), found).map(|(secret, path)| {
             found.warnings.extend(path.map(|path| Warning::WorldReadable {
                 origin: origin.clone(),
                 key: KeyName::new(key),
@@ -117,7 +118,7 @@ fn warn_inline(origin: &Origin, key: &str, instead: &str, found: &mut Findings) 
 }
 
 /// The secret in the file at `path`, and the path if every user can read it.
-fn in_file(path: &Path) -> Result<(Secret, Option<PathBuf>), Fault> {
+fn in_file(path: &Path, found: &mut Findings) -> Result<(Secret, Option<PathBuf>), Fault> {
     let fault = |text: Cow<'static, str>| Fault { path: Some(path.into()), text };
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => fault("may not be read; check owner and mode".into()),
@@ -130,6 +131,7 @@ fn in_file(path: &Path) -> Result<(Secret, Option<PathBuf>), Fault> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(failed(error)),
         Err(_error) => return Err(absent.into()),
     };
+    found.files.push(NamedFile::new(path, &metadata));
     if metadata.is_dir() {
         return Err(fault("is a directory; name the file in it".into()));
     }

@@ -156,6 +156,16 @@ pub struct Log {
     pub filter: String,
 }
 
+/// `[reload]`: how a newer configuration is noticed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reload {
+    /// How often the files that the configuration names are looked at: secrets and certificates, not the configuration
+    /// file itself, which is read again on SIGHUP. Default 5 s; zero is never.
+    #[serde(deserialize_with = "duration")]
+    pub poll: Duration,
+}
+
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
@@ -230,6 +240,12 @@ impl Default for Stream {
             max_inline_bytes: 900_000,
             large_bucket: None,
         }
+    }
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self { poll: Duration::from_secs(5) }
     }
 }
 

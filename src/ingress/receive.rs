@@ -18,6 +18,7 @@ use crate::delivery::{Delivery, NotAuthenticated};
 use crate::event::{Data, Time};
 use crate::listen::body::{Buffered, read_body};
 use crate::listen::registry::ConnHandle;
+use crate::live::Live;
 use crate::message::Message;
 use crate::outbox::{NotStored, Receipt};
 use crate::source::SourceName;
@@ -41,12 +42,13 @@ pub(super) async fn receive(
         return Err(Problem::NotFound);
     };
     let known = SourceName::new(name).ok();
-    let known = known.and_then(|name| app.config.sources.get_key_value(&name));
-    let Some((name, source)) = known else {
+    let live = app.live.load_full();
+    let known = known.filter(|name| live.source(name).is_some());
+    let Some(name) = known else {
         facts::request_refused(Problem::NoSuchSource.verdict().1);
         return Err(Problem::NoSuchSource);
     };
-    accept(&app, name, source, request).await.map_err(|refusal| {
+    accept(&app, &live, &name, request).await.map_err(|refusal| {
         match refusal {
             // The client has left: nobody is refused, and anybody can do this ten thousand times.
             Refusal::Problem(Problem::BodyAborted, _) => {
@@ -84,10 +86,11 @@ impl From<Problem> for Refusal {
 
 async fn accept(
     app: &Arc<App>,
+    live: &Arc<Live>,
     name: &SourceName,
-    source: &Source,
     request: Request<Incoming>,
 ) -> Result<Response, Refusal> {
+    let source = live.source(name).ok_or(Problem::NoSuchSource)?;
     let (parts, body) = request.into_parts();
     let by_get = checked_method(source, &parts.method)?;
     if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
@@ -105,6 +108,7 @@ async fn accept(
     };
     let request = Inbound {
         app: Arc::clone(app),
+        live: Arc::clone(live),
         source: name.clone(),
         headers: parts.headers,
         carrier,
@@ -167,6 +171,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 /// A request whose bytes are all here.
 struct Inbound {
     app: Arc<App>,
+    live: Arc<Live>,
     source: SourceName,
     headers: HeaderMap,
     carrier: Carrier,
@@ -190,7 +195,7 @@ struct Work {
 impl Inbound {
     /// Verifies, normalizes and addresses. No I/O.
     fn read(self) -> Result<Outcome, Refusal> {
-        let source = self.app.config.sources.get(&self.source).ok_or(Problem::NoSuchSource)?;
+        let source = self.live.source(&self.source).ok_or(Problem::NoSuchSource)?;
         let signed = if self.carrier.encoded {
             form::payload(&self.carrier.bytes).map_err(|_not_one| Problem::NoPayload)?
         } else {
@@ -205,11 +210,14 @@ impl Inbound {
         let delivery =
             delivery.map_err(|why| Refusal::Problem(Problem::NotAuthenticated, Some(why)))?;
         self.connection.authenticated();
+        if let Some(id) = delivery.secret_id() {
+            self.live.secret_used(&self.source, id);
+        }
         let payload = normalize::Payload::of(&delivery);
         let events = normalize::events(&delivery, &payload, source, Time::now());
         let events = events.map_err(|_out_of_scope| Problem::OutOfScope)?;
         let trace = TraceContext::of(delivery.headers());
-        let (prefix, room) = (&self.app.config.stream.subject_prefix, self.app.outbox.room());
+        let (prefix, room) = (&self.live.config().stream.subject_prefix, self.app.outbox.room());
         let mut messages = Vec::with_capacity(events.len());
         for event in &events {
             if let Data::Unrecognized(_, data) = &event.data {

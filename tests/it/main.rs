@@ -21,6 +21,7 @@ mod readers;
 mod readme;
 mod recorded;
 mod redaction;
+mod reload;
 mod retain;
 mod samples;
 mod schema;

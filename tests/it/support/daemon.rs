@@ -1,7 +1,7 @@
 //! `forgewire serve` as a process of its own, and its stream.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ pub(crate) struct Daemon {
     pub(crate) hooks: SocketAddr,
     pub(crate) admin: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// The sources that most tests use: one of each kind, named after it, with [`super::hook::SECRET`].
@@ -39,6 +39,16 @@ impl Daemon {
     /// Starts a daemon with this configuration after the addresses, and waits until it is ready.
     pub(crate) async fn with(nats: &NatsServer, config: &str) -> Self {
         let daemon = Self::unready(&nats.url, config, &[]).await;
+        daemon.ready().await;
+        daemon
+    }
+
+    /// Starts a daemon whose log filter is that of its configuration file, and waits until it is ready.
+    pub(crate) async fn without_filter(nats: &NatsServer, config: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "unset FORGEWIRE_LOG__FILTER && exec \"$0\" \"$@\""]);
+        command.arg(env!("CARGO_BIN_EXE_forgewire"));
+        let daemon = Self::run(command, &nats.url, config, &[]).await;
         daemon.ready().await;
         daemon
     }
@@ -90,7 +100,7 @@ impl Daemon {
         })
         .await;
         let address = |field: &str| listening[field].as_str().unwrap().parse().unwrap();
-        Self { hooks: address("hooks"), admin: address("admin"), child, log, _dir: dir }
+        Self { hooks: address("hooks"), admin: address("admin"), child, log, dir }
     }
 
     /// Waits until `/readyz` says that JetStream stores.
@@ -98,6 +108,21 @@ impl Daemon {
         eventually("forgewire is ready", || async {
             let ready = http::get(self.admin, "/readyz").await;
             (ready.status == 200 && ready.json()["stores"] == "jetstream").then_some(())
+        })
+        .await;
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.dir.path().join("forgewire.toml")
+    }
+
+    /// Waits until this message has been logged so many times.
+    pub(crate) async fn logged_times(&self, message: &str, times: usize) {
+        let quoted = format!("\"{message}\"");
+        eventually(message, || async {
+            let lines = self.log();
+            (lines.iter().filter(|line| line.contains(&quoted)).count() >= times).then_some(())
         })
         .await;
     }
