@@ -26,7 +26,7 @@ pub use self::inputs::Inputs;
 pub use self::keys::{KeyDoc, keys};
 pub use self::layer::Origin;
 pub use self::sections::{
-    Admin, Discard, Http, Log, LogFormat, Nats, Publish, Reload, Spool, Stream,
+    Admin, Discard, ForwardedHeader, Http, Log, LogFormat, Nats, Publish, Reload, Spool, Stream,
 };
 pub use self::sources::{Dedup, NamedSecret, RawPolicy, Source};
 

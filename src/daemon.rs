@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::config::{Config, Http, Inputs};
 use crate::control::{self, Desk};
 use crate::facts;
-use crate::ingress::{self, App};
+use crate::ingress::{self, App, Gate};
 use crate::jetstream::ConnectError;
 use crate::listen::Limits;
 use crate::listen::server::{Outcome, ServeError, Server};
@@ -96,9 +96,15 @@ impl Daemon {
             open_control(&config, Desk::of_daemon(Arc::clone(spool), resume), &mut tasks);
         }
         let limits = limits(&config.http);
+        let gate = Gate::new(&config.http);
         let live = ArcSwap::from_pointee(Live::new(Config::clone(&config)));
-        let app =
-            Arc::new(App { live, outbox, health: Arc::clone(&health), work: TaskTracker::new() });
+        let app = Arc::new(App {
+            live,
+            gate,
+            outbox,
+            health: Arc::clone(&health),
+            work: TaskTracker::new(),
+        });
         let hooks = Server::spawn(hooks, ingress::Hooks(Arc::clone(&app)), limits);
         let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
         Ok(Self { app, hooks, admin, tasks, spool, publishing })
@@ -238,6 +244,7 @@ fn limits(http: &Http) -> Limits {
         max_body_bytes: http.max_body_bytes as u64,
         max_connections: http.max_connections,
         max_connections_per_client: http.max_connections_per_client,
+        proxies: http.trusted_proxies.clone(),
         max_buffered_bytes: http.max_buffered_bytes,
     }
 }

@@ -24,6 +24,29 @@ pub fn delivery_refused(source: &str, code: &'static str, why: Option<NotAuthent
     }
 }
 
+/// A client nobody knows has been refused too often; it is not read for the rest of the minute.
+pub fn client_turned_away(client: std::net::IpAddr, refused: u32) {
+    warn!(%client, refused, "Client turned away: too many of its requests were refused.");
+}
+
+/// Strangers have been refused too often for a source.
+pub fn source_turns_strangers_away(source: &str, refused: u32) {
+    warn!(
+        source,
+        refused,
+        "Unknown clients are turned away from this source: too many requests were refused."
+    );
+}
+
+/// An authentic delivery names whom it was forwarded for, and nobody is trusted to say that.
+pub fn proxy_is_not_trusted(peer: std::net::IpAddr, header: &'static str) {
+    warn!(
+        %peer,
+        header,
+        "Deliveries are forwarded by a proxy: name it in http.trusted_proxies, or its clients count as one."
+    );
+}
+
 /// A request went to a path or source that is none.
 pub fn request_refused(code: &'static str) {
     debug!(code, "Request refused.");

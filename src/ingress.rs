@@ -4,6 +4,9 @@
 //! nowhere else. One handler for forges and a router for operators, on two listeners.
 
 mod admin;
+pub mod client;
+mod counted;
+mod gate;
 mod problem;
 mod receive;
 
@@ -23,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::health::Health;
 use crate::live::Live;
 use crate::outbox::Outbox;
+pub use gate::Gate;
 pub use problem::Problem;
 
 /// What the handlers share.
@@ -30,6 +34,8 @@ pub use problem::Problem;
 pub struct App {
     /// The configuration, as of now. A request takes it once and keeps it to its end.
     pub live: ArcSwap<Live>,
+    /// What strangers may cost.
+    pub gate: Gate,
     /// Where events go.
     pub outbox: Outbox,
     /// What `/readyz` answers from.

@@ -47,6 +47,8 @@ pub mod live;
 #[cfg(feature = "daemon")]
 pub mod message;
 #[cfg(feature = "daemon")]
+pub mod network;
+#[cfg(feature = "daemon")]
 pub mod normalize;
 #[cfg(feature = "daemon")]
 pub mod outbox;

@@ -14,6 +14,10 @@ pub mod socket;
 
 use std::time::Duration;
 
+pub use registry::client_of;
+
+use crate::network::Networks;
+
 /// What one client, and all clients together, may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -36,6 +40,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// Open connections of one IPv4 address or IPv6 /64. Defaults to 1024.
     pub max_connections_per_client: usize,
+    /// Whose connections are those of many clients: they are only counted in all. Defaults to none.
+    pub proxies: Networks,
     /// Bodies and long heads in memory, in bytes, over all connections. Defaults to 128 MiB; less
     /// than one request of the largest size counts as that.
     pub max_buffered_bytes: usize,
@@ -51,6 +57,7 @@ impl Default for Limits {
             max_body_bytes: 32 << 20,
             max_connections: 4096,
             max_connections_per_client: 1024,
+            proxies: Networks::default(),
             max_buffered_bytes: 128 << 20,
         }
     }

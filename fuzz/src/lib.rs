@@ -3,6 +3,7 @@
 //! In come arbitrary bytes, out comes nothing, or a panic that says which promise was broken. `fuzz/run`
 //! builds and runs the targets.
 
+pub mod client;
 pub mod delivery;
 pub mod event;
 pub mod form;

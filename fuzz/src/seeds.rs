@@ -15,6 +15,7 @@ use serde_json::Value;
 
 /// What samples do not have: the corners that each target is about.
 const CORNERS: &[(&str, &[&[u8]])] = &[
+    ("client", &[b"192.0.2.7, 10.0.0.2", b"for=192.0.2.7;proto=https", b"for=\"[2001:db8::7]:1\", for=_x"]),
     ("form", &[b"payload=", b"a=1&payload=%7B%22a%22%3A+1%7D&b", b"%70ayload=%zz%4%", b"payload=1&payload=2"]),
     (
         "redact",

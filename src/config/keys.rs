@@ -108,6 +108,7 @@ const fn millis(min: u64, max: u64) -> Form {
 }
 
 const REPOSITORIES: Form = Form::List { check: checks::repository_pattern, empty: true };
+const NETWORKS: Form = Form::List { check: checks::network, empty: true };
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 const CENTURY: u64 = 36_525 * DAY;
@@ -133,6 +134,31 @@ static KEYS: &[Key] = &[
         "http.max_connections_per_client",
         integer(1, 1_000_000),
         "Connections at once from one client address.",
+    ),
+    key(
+        "http.trusted_proxies",
+        NETWORKS,
+        "Proxies that say truly whose request they pass on; none if empty.",
+    ),
+    key(
+        "http.forwarded_header",
+        Form::OneOf(|| vec!["x-forwarded-for", "forwarded"]),
+        "The header in which they say it.",
+    ),
+    key(
+        "http.max_refused_per_client",
+        integer(1, 1_000_000),
+        "Refused requests of an unknown client in a minute; then it is answered 429.",
+    ),
+    key(
+        "http.max_refused_per_source",
+        integer(1, 10_000_000),
+        "Refused requests of all unknown clients for one source in a minute; then they are answered 429.",
+    ),
+    key(
+        "http.max_unauthenticated_bytes",
+        integer(1_024, 1_024 * GIB),
+        "Bytes of bodies of an unknown client in a minute; then it is answered 429.",
     ),
     key(
         "http.max_buffered_bytes",
@@ -273,6 +299,11 @@ static KEYS: &[Key] = &[
         "sources.<name>.repositories",
         REPOSITORIES,
         "Repositories that the source may speak for; all if empty.",
+    ),
+    key(
+        "sources.<name>.clients",
+        NETWORKS,
+        "Networks that deliveries may come from; all if empty.",
     ),
     key(
         "sources.<name>.authorization_file",

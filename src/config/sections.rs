@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::network::Networks;
+
 /// `[http]`: the listener for webhooks and its limits.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields)]
@@ -34,6 +36,20 @@ pub struct Http {
     pub max_connections: usize,
     /// Connections at once from one client address. Default 1,024.
     pub max_connections_per_client: usize,
+    /// Proxies that say truly whose request they pass on. Default none: the other end of a connection is the client.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Networks,
+    /// The header in which they say it. Default [`ForwardedHeader::XForwardedFor`].
+    pub forwarded_header: ForwardedHeader,
+    /// Refused requests of one client in a minute; what comes after is answered 429 unread, unless the client has
+    /// delivered something authentic within a day. Default 300.
+    pub max_refused_per_client: u32,
+    /// Refused requests for one source in a minute; what comes after from clients that have not delivered anything
+    /// authentic within a day is answered 429 unread. Default 3,000.
+    pub max_refused_per_source: u32,
+    /// Bytes of bodies of one client in a minute that turned out not to be authentic, or have not yet turned out to
+    /// be; what comes after is answered 429. Default 256 MiB.
+    pub max_unauthenticated_bytes: u64,
     /// Bytes of requests in memory at once, in all, until they are answered. Default 128 MiB; it must hold
     /// one request of the largest size.
     pub max_buffered_bytes: usize,
@@ -44,6 +60,27 @@ pub struct Http {
     /// `drain`.
     #[serde(deserialize_with = "duration")]
     pub stop_timeout: Duration,
+}
+
+/// The header in which a proxy says whose request it passes on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `Forwarded`, as RFC 7239 defines it.
+    Forwarded,
+    /// `X-Forwarded-For`: addresses with commas between them, which most proxies write.
+    XForwardedFor,
+}
+
+impl ForwardedHeader {
+    /// Its name, in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::XForwardedFor => "x-forwarded-for",
+        }
+    }
 }
 
 /// `[admin]`: the listener for probes and metrics.
@@ -189,6 +226,11 @@ impl Default for Http {
             idle_timeout: Duration::from_secs(60 * 60),
             max_connections: 4_096,
             max_connections_per_client: 1_024,
+            trusted_proxies: Networks::default(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
+            max_refused_per_client: 300,
+            max_refused_per_source: 3_000,
+            max_unauthenticated_bytes: 256 * 1024 * 1024,
             max_buffered_bytes: 128 * 1024 * 1024,
             drain: Duration::from_secs(5),
             stop_timeout: Duration::from_secs(20),
@@ -253,6 +295,10 @@ impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Auto, filter: "info".into() }
     }
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Networks, D::Error> {
+    Networks::parse(&Vec::<String>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

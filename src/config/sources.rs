@@ -12,6 +12,7 @@ use super::inputs::Inputs;
 use super::layer::{Origins, Ticket, Vault};
 use super::secrets::{self, Given};
 use crate::json::Redaction;
+use crate::network::Networks;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::source::{Kind, SourceName};
@@ -27,6 +28,8 @@ pub struct Source {
     pub secrets: Vec<NamedSecret>,
     /// Repositories that it may speak for; none: all.
     pub repositories: Option<Scope>,
+    /// Networks that its deliveries may come from; none: all.
+    pub clients: Option<Networks>,
     /// The exact value of a required `Authorization` header; none: the header does not matter.
     pub authorization: Option<Secret>,
     /// URL of the forge, for URLs that its payloads lack; none: what payloads say must do.
@@ -88,6 +91,7 @@ pub(super) struct RawSource {
     secret_env: Option<String>,
     secrets: Vec<RawSecret>,
     repositories: Vec<String>,
+    clients: Vec<String>,
     authorization: Option<Ticket>,
     authorization_file: Option<PathBuf>,
     authorization_env: Option<String>,
@@ -158,6 +162,7 @@ impl Builder<'_> {
             kind: kind?,
             secrets,
             repositories: self.scope(".repositories", &raw.repositories),
+            clients: self.clients(&raw.clients),
             authorization,
             base_url: raw.base_url.clone(),
             accept_get: raw.accept_get,
@@ -282,6 +287,14 @@ impl Builder<'_> {
             self.unsound(at, crate::scope::PATTERN_RULE);
         }
         scope.ok()
+    }
+
+    fn clients(&mut self, networks: &[String]) -> Option<Networks> {
+        let networks = Networks::parse(networks);
+        if let Err(rule) = networks {
+            self.unsound(".clients", rule);
+        }
+        networks.ok().filter(|networks| !networks.is_empty())
     }
 
     fn redaction(&mut self, at: &str, pointers: &[String]) -> Redaction {

@@ -62,6 +62,7 @@ fn source(sender: &Sender) -> anyhow::Result<Source> {
         kind: Kind::from_name(sender.kind).context("no such kind")?,
         secrets: vec![NamedSecret { id: "default".into(), secret, repositories: None }],
         repositories: None,
+        clients: None,
         authorization: None,
         base_url: None,
         accept_get: false,

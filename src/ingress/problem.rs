@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::gate::TurnedAway;
 use crate::listen::body::BodyError;
 
 /// Seconds after which a forge, or its administrator, may try again.
@@ -24,6 +25,8 @@ pub enum Problem {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The source takes nothing from this client's network.
+    ClientNotAllowed,
     /// The body is compressed.
     Compressed,
     /// A method that this path does not take.
@@ -45,6 +48,11 @@ pub enum Problem {
     OutOfScope,
     /// Too much is going on.
     Overloaded,
+    /// This client, or all that are unknown, was refused too often.
+    TooManyRefused {
+        /// Seconds until it may try again.
+        retry_after: u64,
+    },
     /// The URL is longer than is taken.
     UriTooLong,
 }
@@ -57,6 +65,7 @@ impl Problem {
             Self::BodyAborted => (StatusCode::BAD_REQUEST, "body_aborted"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::ClientNotAllowed => (StatusCode::FORBIDDEN, "client_not_allowed"),
             Self::Compressed => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "compressed"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NoPayload => (StatusCode::BAD_REQUEST, "no_payload"),
@@ -66,8 +75,18 @@ impl Problem {
             Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
             Self::OutOfScope => (StatusCode::FORBIDDEN, "out_of_scope"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::TooManyRefused { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_refused"),
             Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri_too_long"),
         }
+    }
+
+    /// Whether it is for the account of who sent the request: nothing of it was authentic.
+    #[must_use]
+    pub const fn is_strangers(self) -> bool {
+        !matches!(
+            self,
+            Self::NotStored | Self::OutOfScope | Self::Overloaded | Self::TooManyRefused { .. }
+        )
     }
 
     /// What to tell an administrator who reads this in the forge's delivery log.
@@ -76,6 +95,9 @@ impl Problem {
             Self::BodyAborted => "The body ended before it was complete.",
             Self::BodyTimeout => "The body took longer than http.body_timeout.",
             Self::BodyTooLarge { .. } => "The body is larger than http.max_body_bytes.",
+            Self::ClientNotAllowed => {
+                "This source takes deliveries from other networks: see `clients` of the source."
+            }
             Self::Compressed => "Compressed bodies are not read: send it without Content-Encoding.",
             Self::MethodNotAllowed { .. } => {
                 "Webhooks come by POST; by GET only to a source with accept_get = true."
@@ -97,8 +119,17 @@ impl Problem {
             }
             Self::OutOfScope => "This source, or the secret used, is not for this repository.",
             Self::Overloaded => "Too many bodies are being received: deliver it again.",
+            Self::TooManyRefused { .. } => {
+                "Too many requests were refused: compare the hooks' secrets and URLs, and deliver it again."
+            }
             Self::UriTooLong => "The URL is too long: deliver by POST.",
         }
+    }
+}
+
+impl From<TurnedAway> for Problem {
+    fn from(TurnedAway { retry_after }: TurnedAway) -> Self {
+        Self::TooManyRefused { retry_after }
     }
 }
 
@@ -134,6 +165,7 @@ impl IntoResponse for Problem {
                 Some((header::ALLOW, HeaderValue::from_static(allow)))
             }
             Self::NotStored | Self::Overloaded => Some((header::RETRY_AFTER, RETRY_AFTER)),
+            Self::TooManyRefused { retry_after } => Some((header::RETRY_AFTER, retry_after.into())),
             _ => None,
         };
         if let Some((name, value)) = extra {

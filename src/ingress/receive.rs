@@ -12,6 +12,8 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use serde::Serialize;
 
+use super::counted::Counted;
+use super::gate::Guest;
 use super::{App, Problem};
 use crate::config::Source;
 use crate::delivery::{Delivery, NotAuthenticated};
@@ -37,30 +39,46 @@ pub(super) async fn receive(
     app: Arc<App>,
     request: Request<Incoming>,
 ) -> Result<Response, Problem> {
-    let name = request.uri().path().strip_prefix("/hooks/");
-    let Some(name) = name.filter(|name| !name.is_empty() && !name.contains('/')) else {
-        return Err(Problem::NotFound);
-    };
-    let known = SourceName::new(name).ok();
     let live = app.live.load_full();
-    let known = known.filter(|name| live.source(name).is_some());
-    let Some(name) = known else {
-        facts::request_refused(Problem::NoSuchSource.verdict().1);
-        return Err(Problem::NoSuchSource);
-    };
-    accept(&app, &live, &name, request).await.map_err(|refusal| {
+    let name = asked_for(&live, request.uri().path());
+    let connection = request.extensions().get::<ConnHandle>().ok_or(Problem::BodyAborted)?.clone();
+    let client = app.gate.client(connection.peer().ip(), request.headers());
+    let mut guest =
+        app.gate.enter(client, name.as_ref().ok()).map_err(|away| refused(away.into()))?;
+    let name = name.map_err(|problem| {
+        guest.refused(None);
+        refused(problem)
+    })?;
+    let answer = accept(&app, &live, &name, &mut guest, connection, request).await;
+    answer.map_err(|refusal| {
+        let problem = refusal.problem();
+        if problem.is_strangers() {
+            guest.refused(Some(&name));
+        }
         match refusal {
-            // The client has left: nobody is refused, and anybody can do this ten thousand times.
-            Refusal::Problem(Problem::BodyAborted, _) => {
-                facts::request_refused(Problem::BodyAborted.verdict().1);
+            // The client has left, or was told often enough: anybody can do this ten thousand times.
+            Refusal::Problem(Problem::BodyAborted | Problem::TooManyRefused { .. }, _) => {
+                refused(problem);
             }
-            Refusal::Problem(problem, why) => {
+            Refusal::Problem(_, why) => {
                 facts::delivery_refused(name.as_str(), problem.verdict().1, why);
             }
             Refusal::NotStored => {}
         }
-        refusal.problem()
+        problem
     })
+}
+
+/// The source that a path leads to.
+fn asked_for(live: &Live, path: &str) -> Result<SourceName, Problem> {
+    let name = path.strip_prefix("/hooks/").filter(|name| !name.is_empty() && !name.contains('/'));
+    let name = SourceName::new(name.ok_or(Problem::NotFound)?);
+    name.ok().filter(|name| live.source(name).is_some()).ok_or(Problem::NoSuchSource)
+}
+
+fn refused(problem: Problem) -> Problem {
+    facts::request_refused(problem.verdict().1);
+    problem
 }
 
 /// Why a delivery is refused, with what only the log may say.
@@ -88,15 +106,19 @@ async fn accept(
     app: &Arc<App>,
     live: &Arc<Live>,
     name: &SourceName,
+    guest: &mut Guest<'_>,
+    connection: ConnHandle,
     request: Request<Incoming>,
 ) -> Result<Response, Refusal> {
     let source = live.source(name).ok_or(Problem::NoSuchSource)?;
+    if source.clients.as_ref().is_some_and(|networks| !networks.contain(guest.address())) {
+        return Err(Problem::ClientNotAllowed.into());
+    }
     let (parts, body) = request.into_parts();
     let by_get = checked_method(source, &parts.method)?;
     if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(Problem::Compressed.into());
     }
-    let connection = parts.extensions.get::<ConnHandle>().ok_or(Problem::BodyAborted)?.clone();
     let query = parts.uri.query().unwrap_or_default();
     if by_get && query.len() > MAX_QUERY {
         return Err(Problem::UriTooLong.into());
@@ -104,8 +126,9 @@ async fn accept(
     let carrier = if by_get {
         Carrier { encoded: true, held: None, bytes: Bytes::copy_from_slice(query.as_bytes()) }
     } else {
-        Carrier::read(&connection, source, &parts.headers, body).await?
+        Carrier::read(&connection, source, &parts.headers, guest, body).await?
     };
+    let by_proxy = app.gate.by_unknown_proxy(connection.peer().ip(), &parts.headers);
     let request = Inbound {
         app: Arc::clone(app),
         live: Arc::clone(live),
@@ -126,7 +149,13 @@ async fn accept(
             facts::connection_tested(name.as_str());
             Ok((StatusCode::OK, Json(serde_json::json!({ "status": "ping" }))).into_response())
         }
-        Outcome::Work(work) => Ok(accepted(&store(app, name, work).await?)),
+        Outcome::Work(work) => {
+            if work.authenticated {
+                guest.authenticated();
+                app.gate.name_proxy(by_proxy);
+            }
+            Ok(accepted(&store(app, name, work).await?))
+        }
     }
 }
 
@@ -154,10 +183,13 @@ impl Carrier {
         connection: &ConnHandle,
         source: &Source,
         headers: &HeaderMap,
+        guest: &mut Guest<'_>,
         body: Incoming,
     ) -> Result<Self, Problem> {
         let encoded = source.kind.forge().signs_decoded_form() && is_form(headers);
-        let held = read_body(connection, body).await?;
+        let mut away = None;
+        let held = read_body(connection, Counted::new(body, guest, &mut away)).await;
+        let held = held.map_err(|error| away.map_or_else(|| error.into(), Problem::from))?;
         Ok(Self { encoded, bytes: held.bytes.clone(), held: Some(held) })
     }
 }
@@ -189,6 +221,8 @@ enum Outcome {
 struct Work {
     delivery: String,
     messages: Vec<Message>,
+    /// Whether a secret of the source signed it.
+    authenticated: bool,
     held: Option<Buffered>,
 }
 
@@ -228,12 +262,13 @@ impl Inbound {
         }
         let id = events.first().map(|event| event.delivery.id.to_string()).unwrap_or_default();
         facts::delivery_verified(self.source.as_str(), &id);
-        Ok(Outcome::Work(Work { delivery: id, messages, held: self.carrier.held }))
+        let authenticated = delivery.authenticated();
+        Ok(Outcome::Work(Work { delivery: id, messages, authenticated, held: self.carrier.held }))
     }
 }
 
 async fn store(app: &Arc<App>, source: &SourceName, work: Work) -> Result<Vec<Receipt>, Refusal> {
-    let Work { delivery, messages, held } = work;
+    let Work { delivery, messages, held, .. } = work;
     let large = messages.iter().any(|message| message.objects().next().is_some());
     let stored = if messages.len() > 1 || large {
         // A client that leaves in the middle must not leave half a delivery or object behind.

@@ -300,7 +300,9 @@ impl Shared {
         let client = client_of(peer.ip());
         let mut all = self.list();
         let of_client = all.per_client.get(&client).copied().unwrap_or(0);
+        // Many clients come by way of a proxy.
         if of_client >= self.limits.max_connections_per_client
+            && !self.limits.proxies.contain(peer.ip())
             && !all.evict_for_newcomer(Some(client))
         {
             return None;
@@ -384,7 +386,8 @@ impl Shared {
 }
 
 /// What counts as one client: an IPv4 address, or the /64 that one IPv6 customer is given.
-fn client_of(ip: IpAddr) -> IpAddr {
+#[must_use]
+pub fn client_of(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),

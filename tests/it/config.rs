@@ -722,3 +722,10 @@ proptest! {
         prop_assert!(keeps_quiet(&Config::load(&inputs)));
     }
 }
+
+#[test]
+fn networks_that_are_none_are_told_by_key_and_item() {
+    assert_snapshot!(toml_error("[http]\ntrusted_proxies = [\"10.0.0.1\", \"proxy.example.com\"]"), @"forgewire.toml:2: `http.trusted_proxies` item 2 must be an address or a network, such as 192.0.2.7 or 10.0.0.0/8");
+    assert_snapshot!(toml_error("[http]\nforwarded_header = \"X-Real-IP\""), @"forgewire.toml:2: `http.forwarded_header` must be one of x-forwarded-for, forwarded");
+    assert_snapshot!(toml_error("[sources.gitea]\nkind = \"gitea\"\nsecret = \"0123456789abcdef\"\nclients = [\"10.0.0.7/8\"]"), @"forgewire.toml:4: `sources.gitea.clients` item 1 must be an address or a network, such as 192.0.2.7 or 10.0.0.0/8");
+}

@@ -30,6 +30,7 @@ mod spool;
 mod spool_cli;
 mod stop;
 mod story;
+mod strangers;
 mod stream;
 mod subject;
 mod support;

@@ -31,6 +31,7 @@ fn source(sender: &Sender) -> Source {
         kind: Kind::from_name(sender.kind).unwrap(),
         secrets: vec![NamedSecret { id: "default".into(), secret, repositories: None }],
         repositories: None,
+        clients: None,
         authorization: None,
         base_url: None,
         accept_get: false,

@@ -3,6 +3,7 @@
 use hyper::Uri;
 use tracing_subscriber::EnvFilter;
 
+use crate::network::Networks;
 use crate::scope::{PATTERN_RULE, Scope};
 use crate::source::Kind;
 
@@ -16,6 +17,10 @@ fn holds(good: bool, rule: &'static str) -> Result<(), &'static str> {
 
 pub(in crate::config) fn repository_pattern(text: &str) -> Result<(), &'static str> {
     Scope::parse(&[text]).map(drop).map_err(|_rule| PATTERN_RULE)
+}
+
+pub(in crate::config) fn network(text: &str) -> Result<(), &'static str> {
+    Networks::parse(&[text]).map(drop)
 }
 
 pub(in crate::config) fn server(text: &str) -> Result<(), &'static str> {
