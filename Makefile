@@ -3,6 +3,8 @@
 CARGO ?= cargo
 # Options for what is run, for example: make run ARGS="--ephemeral"
 ARGS ?=
+# How the benchmark is built; `dev` is quick to build and measures nothing.
+BENCH_PROFILE ?= bench
 # How long each fuzz target runs, and which ones: all if none is named.
 SECONDS ?= 30
 TARGETS ?=
@@ -76,7 +78,7 @@ docs: ## Write what is made from the code: docs/schema/event-1.json and docs/eve
 	mv docs/events.md.new docs/events.md
 
 bench: deps ## Measure throughput beside a yardstick
-	$(CARGO) bench --locked --bench throughput -- $(ARGS)
+	$(CARGO) bench --locked --profile $(BENCH_PROFILE) --bench throughput -- $(ARGS)
 
 # The fault bench is built with optimisation, and without the long last steps of a release.
 chaos = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \

@@ -35,4 +35,5 @@ mod stream;
 mod subject;
 mod support;
 mod tail;
+mod threats;
 mod tidy;

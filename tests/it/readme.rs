@@ -1,4 +1,4 @@
-//! What README.md and ARCHITECTURE.md say is so: commands run, and keys, codes, tests and files exist.
+//! What README.md, ARCHITECTURE.md and SECURITY.md say is so: commands run, and keys, codes, tests and files exist.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -409,9 +409,14 @@ fn every_exit_code_and_every_code_of_the_connection_server_stands_in_the_readme(
 }
 
 #[test]
-fn every_test_that_the_architecture_names_is_there() {
-    let architecture = text("ARCHITECTURE.md");
-    let invariants = architecture.split("\n## Invariants\n").nth(1).unwrap();
+fn every_test_that_architecture_and_threat_model_name_is_there() {
+    tests_are_there(&text("ARCHITECTURE.md"), "\n## Invariants\n");
+    tests_are_there(&text("SECURITY.md"), "\n## The threats\n");
+}
+
+/// The last column of the table after `heading` names tests, in every row.
+fn tests_are_there(document: &str, heading: &str) {
+    let invariants = document.split(heading).nth(1).unwrap();
     let rows = invariants.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
     let rows: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
     assert!(rows.len() > 8, "{rows:?}");
@@ -441,6 +446,7 @@ fn links_between_documents_lead_somewhere() {
     for document in [
         "README.md",
         "ARCHITECTURE.md",
+        "SECURITY.md",
         "CHANGELOG.md",
         "docs/consumers/README.md",
         "docs/events.md",
