@@ -1,5 +1,6 @@
 //! The integration tests: one binary, each test with processes of its own.
 
+mod bad_start;
 mod bitbucket_cloud;
 mod bitbucket_dc;
 mod config;
