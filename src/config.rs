@@ -13,6 +13,7 @@ mod form;
 mod inputs;
 mod keys;
 mod layer;
+mod nats;
 mod redaction;
 mod secrets;
 mod sections;
@@ -25,8 +26,9 @@ pub use self::files::NamedFile;
 pub use self::inputs::Inputs;
 pub use self::keys::{KeyDoc, keys};
 pub use self::layer::Origin;
+pub use self::nats::{Held, LOGIN_KEYS, Login, Nats, Tls};
 pub use self::sections::{
-    Admin, Discard, ForwardedHeader, Http, Log, LogFormat, Nats, Publish, Reload, Spool, Stream,
+    Admin, Discard, ForwardedHeader, Http, Log, LogFormat, Publish, Reload, Spool, Stream,
 };
 pub use self::sources::{Dedup, NamedSecret, RawPolicy, Source};
 
@@ -40,7 +42,7 @@ pub struct Config {
     pub http: Http,
     /// `[admin]`: the listener for probes.
     pub admin: Admin,
-    /// `[nats]`: where NATS is.
+    /// `[nats]`: where NATS is, and how we connect to it.
     pub nats: Nats,
     /// `[publish]`: how long to wait for an acknowledgement.
     pub publish: Publish,
@@ -71,7 +73,8 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads, checks and merges `inputs`. Secret files are read here, once.
+    /// Reads, checks and merges `inputs`. Secret files of sources are read here, once; those of `[nats]` are checked here, and read
+    /// again at each connection.
     ///
     /// # Errors
     ///
@@ -91,13 +94,14 @@ impl Config {
         let mut found = error::Findings::default();
         cross::check(&merged, &origins, &mut found);
         let world = sources::World { origins: &origins, vault: &vault, environment: inputs };
+        let nats = nats::build(merged.nats, world, &mut found);
         let sources = sources::build(merged.sources, world, &mut found);
         ConfigError::unless_empty(found.problems)?;
         Ok(Loaded {
             config: Self {
                 http: merged.http,
                 admin: merged.admin,
-                nats: merged.nats,
+                nats,
                 publish: merged.publish,
                 spool: Spool {
                     dir: origins.of_value("spool.dir").resolve(&merged.spool.dir),

@@ -11,7 +11,7 @@ use crate::config::{ConfigError, Warning};
 use crate::delivery::NotAuthenticated;
 use crate::event::Event;
 use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
-use crate::jetstream::{Unacknowledged, Unfit};
+use crate::jetstream::{Denial, Unacknowledged, Unfit};
 use crate::outbox::{NotStored, Receipt};
 use crate::spool::WriteError;
 
@@ -225,6 +225,18 @@ pub fn delivery_unrecognized(event: &Event<'_>, reason: &str) {
 /// An authenticated delivery could not be stored; the forge was told so, and may not send it again.
 pub fn delivery_not_stored(source: &str, delivery: &str, error: &NotStored) {
     error!(source, delivery, error = %error.reason, "Delivery not stored.");
+}
+
+/// There is no connection to a server, for a reason that was not said yet. What to look at names the key.
+pub fn no_connection(server: &str, reason: &str, look_at: &str) {
+    warn!(server, reason, look_at, "Cannot connect to NATS; trying again for ever.");
+}
+
+/// The server denies us a permission.
+pub fn permission_is_missing(denial: &Denial) {
+    let Denial { operation, subject } = denial;
+    let operation = operation.as_str();
+    error!(operation, subject, "NATS denies a permission: allow it to our user.");
 }
 
 /// The stream was looked at.

@@ -1,12 +1,15 @@
 //! The connection to NATS: everything that names the client library.
 //!
-//! Owns the one connection, the replies to what is published ([`acks`]), the stream ([`stream`]) and the object
+//! Owns the one connection ([`connect`]), the replies to what is published ([`acks`]) and asked ([`api`]), the stream ([`stream`]) and the object
 //! store ([`bucket`], [`objects`]). In come messages, out come acknowledgements or the exact reason why there is none. It decides nothing:
 //! whether to try again, and what to tell a forge, is for the [`crate::outbox`].
 
 mod acks;
+pub mod api;
 pub mod bucket;
+mod connect;
 mod objects;
+mod permissions;
 mod queue;
 pub mod stream;
 
@@ -14,7 +17,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, ServerAddr, Subject};
+use async_nats::{Event, HeaderMap, HeaderName, HeaderValue, ServerAddr, Subject};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
@@ -23,14 +26,10 @@ use crate::config::Nats;
 use crate::message::{self, Message};
 use acks::Acks;
 pub use acks::{Ack, Unacknowledged};
+use connect::Troubles;
+use permissions::Permissions;
+pub use permissions::{Denial, Operation};
 use queue::{Outgoing, Queue};
-
-/// A dead peer is noticed when two pings went unanswered and the third is due: after three of these.
-const PING_INTERVAL: Duration = Duration::from_secs(4);
-/// Longest pause between two attempts to connect, before jitter.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long a whole handshake may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether NATS can be reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,6 +58,9 @@ pub enum ConnectError {
 #[derive(Debug)]
 pub struct JetStream {
     client: async_nats::Client,
+    /// First tokens of every request to the JetStream API.
+    api_prefix: Box<str>,
+    permissions: Arc<Permissions>,
     acks: Arc<Acks>,
     queue: Arc<Queue>,
     link: watch::Receiver<Link>,
@@ -95,32 +97,28 @@ impl JetStream {
     ) -> Result<(Self, impl Future<Output = ()> + Send + use<>), ConnectError> {
         let addresses: Result<Vec<ServerAddr>, _> =
             options.servers.iter().map(|server| server.parse()).collect();
+        let nats = Arc::new(options.clone());
         let (state, link) = watch::channel(Link::Down);
-        let state = Arc::new(state);
-        let seen = Arc::clone(&state);
+        let (permissions, troubles) = (Arc::<Permissions>::default(), Troubles::new(&nats));
         // The inbox is known once there is a client, and what the server denies is heard by the client.
         let acks: Arc<OnceLock<Arc<Acks>>> = Arc::default();
-        let waiting = Arc::clone(&acks);
-        let client = ConnectOptions::new()
-            .name(options.name.as_str())
-            .retry_on_initial_connect()
-            .connection_timeout(CONNECT_TIMEOUT)
-            .ping_interval(PING_INTERVAL)
-            .reconnect_delay_callback(pause)
+        let ears = Ears {
+            state,
+            acks: Arc::clone(&acks),
+            permissions: Arc::clone(&permissions),
+            troubles: troubles.clone(),
+        };
+        let client = connect::options(&nats, &troubles)
             .event_callback(move |event| {
-                notice(&seen, &event);
-                if let (Some(subject), Some(acks)) = (denied(&event), waiting.get()) {
-                    acks.deny(subject);
-                }
+                ears.hear(&event);
                 std::future::ready(())
             })
             .connect(addresses.map_err(ConnectError::Address)?)
             .await?;
-        let inbox = client.new_inbox();
-        let subscriber = client.subscribe(format!("{inbox}.*")).await?;
-        let acks = Arc::clone(acks.get_or_init(|| Arc::new(Acks::new(inbox))));
+        let acks = Arc::clone(acks.get_or_init(|| Arc::new(Acks::new(client.new_inbox()))));
+        let subscriber = client.subscribe(acks.inbox()).await?;
         let queue = Arc::new(Queue::default());
-        let replies = Arc::clone(&acks).receive(subscriber, link.clone());
+        let replies = Arc::clone(&acks).receive(client.clone(), subscriber, link.clone());
         let sending = Arc::clone(&queue).send(client.clone(), Arc::clone(&acks));
         // Both go on for ever; when the client ends, so does the one that hears from it.
         let work = async move {
@@ -133,10 +131,21 @@ impl JetStream {
         let largest = AtomicUsize::new(usize::MAX);
         let (places, missing) = (places(), Notify::new());
         let duplicate_window = AtomicU64::new(u64::MAX);
-        Ok((
-            Self { client, acks, queue, link, places, store, largest, missing, duplicate_window },
-            work,
-        ))
+        let api_prefix = options.api_prefix.as_str().into();
+        let jetstream = Self {
+            client,
+            api_prefix,
+            permissions,
+            acks,
+            queue,
+            link,
+            places,
+            store,
+            largest,
+            missing,
+            duplicate_window,
+        };
+        Ok((jetstream, work))
     }
 
     /// Publishes one message and waits for its acknowledgement, at most `patience`.
@@ -152,6 +161,7 @@ impl JetStream {
         if *self.link.borrow() == Link::Down {
             return Err(Unacknowledged::Away);
         }
+        self.acks.hears()?;
         let subject: Subject = message.subject.as_str().into();
         let waiting = self.acks.expect(subject.clone());
         let place = self.queue.put(Outgoing {
@@ -229,7 +239,18 @@ impl JetStream {
         self.link.clone()
     }
 
-    /// The client, for requests to the JetStream API.
+    /// Completes with the next permission that the server denies us, if that concerns us.
+    pub async fn denied(&self, concerns: impl Fn(&Denial) -> bool) -> Denial {
+        self.permissions.denied(concerns).await
+    }
+
+    /// First tokens of every request to the JetStream API.
+    #[must_use]
+    pub fn api_prefix(&self) -> &str {
+        &self.api_prefix
+    }
+
+    /// The client, for what is not published.
     #[must_use]
     pub fn client(&self) -> &async_nats::Client {
         &self.client
@@ -273,55 +294,67 @@ fn headers(message: &Message, places: &HeaderMap) -> Result<HeaderMap, Unacknowl
     Ok(headers)
 }
 
-/// Pauses between attempts: at once, then doubling to [`LONGEST_PAUSE`], each shortened by up to half
-/// so that the clients of a restarted server do not come all together.
-fn pause(attempt: usize) -> Duration {
-    let Some(doublings) = attempt.checked_sub(1) else { return Duration::ZERO };
-    let full = LONGEST_PAUSE.min(Duration::from_millis(50 << doublings.min(8)));
-    let mut random = [0; 1];
-    // Without randomness the pause is only less well spread.
-    let _ = getrandom::fill(&mut random);
-    let [random] = random;
-    full.mul_f64(1.0 - f64::from(random) / 512.0)
+/// Who hears what the client reports.
+struct Ears {
+    state: watch::Sender<Link>,
+    acks: Arc<OnceLock<Arc<Acks>>>,
+    permissions: Arc<Permissions>,
+    troubles: Troubles,
 }
 
-/// Keeps account of what the client reports. Must be quick: reports that wait are dropped.
-fn notice(state: &watch::Sender<Link>, event: &Event) {
-    match event {
-        Event::Connected => {
-            state.send_modify(|link| {
-                *link = match *link {
-                    Link::Down => Link::Up(next_connection()),
-                    up @ Link::Up(_) => up,
-                };
-            });
-            info!("Connected to NATS.");
-        }
-        Event::Disconnected | Event::Closed => {
-            if state.send_replace(Link::Down) != Link::Down {
-                warn!("Connection to NATS lost; trying to connect again for ever.");
+impl Ears {
+    /// Keeps account of what the client reports. Must be quick: reports that wait are dropped.
+    fn hear(&self, event: &Event) {
+        match event {
+            Event::Connected => {
+                self.permissions.may_have_changed();
+                self.troubles.are_over();
+                self.state.send_modify(|link| {
+                    *link = match *link {
+                        Link::Down => Link::Up(next_connection()),
+                        up @ Link::Up(_) => up,
+                    };
+                });
+                info!("Connected to NATS.");
+            }
+            Event::Disconnected | Event::Closed => {
+                if self.state.send_replace(Link::Down) != Link::Down {
+                    warn!("Connection to NATS lost; trying to connect again for ever.");
+                }
+            }
+            Event::SlowConsumer(_) => {
+                warn!("NATS sends acknowledgements faster than they are read.");
+            }
+            Event::ServerError(error) => self.refused(error),
+            Event::ClientError(error) => debug!(%error, "NATS client reports an error."),
+            Event::LameDuckMode => {
+                info!("The NATS server is about to stop; moving to another one when it does.");
+            }
+            // Our own doing: the end of the connection that follows is no loss.
+            Event::Draining => {
+                self.state.send_replace(Link::Down);
             }
         }
-        Event::SlowConsumer(_) => warn!("NATS sends acknowledgements faster than they are read."),
-        Event::ServerError(error) => warn!(%error, "NATS refused something."),
-        Event::ClientError(error) => debug!(%error, "NATS client reports an error."),
-        Event::LameDuckMode => {
-            info!("The NATS server is about to stop; moving to another one when it does.");
-        }
-        // Our own doing: the end of the connection that follows is no loss.
-        Event::Draining => {
-            state.send_replace(Link::Down);
-        }
     }
-}
 
-/// The subject that the server does not let us publish to. It says so in words only:
-/// `Permissions Violation for Publish to "forge.gitea.>"`.
-fn denied(event: &Event) -> Option<&str> {
-    let Event::ServerError(async_nats::ServerError::Other(words)) = event else { return None };
-    let begin = "permissions violation for publish to \"";
-    let (start, subject) = words.split_at_checked(begin.len())?;
-    start.eq_ignore_ascii_case(begin).then(|| subject.split('"').next())?
+    fn refused(&self, error: &async_nats::ServerError) {
+        let words = match error {
+            async_nats::ServerError::Other(words) => words,
+            _ => "",
+        };
+        let Some(denial) = Denial::parse(words) else {
+            warn!(%error, "NATS refused something.");
+            return;
+        };
+        if let Some(acks) = self.acks.get() {
+            match denial.operation {
+                Operation::Publish => acks.deny(&denial.subject),
+                Operation::Subscribe if denial.subject == acks.inbox() => acks.deny_inbox(),
+                Operation::Subscribe => {}
+            }
+        }
+        self.permissions.deny(denial);
+    }
 }
 
 fn next_connection() -> u64 {
@@ -332,15 +365,6 @@ fn next_connection() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn there_is_an_attempt_to_connect_at_once_and_then_every_second() {
-        assert_eq!(pause(0), Duration::ZERO);
-        for attempt in [1, 2, 6, 20, usize::MAX] {
-            assert!(pause(attempt) > Duration::ZERO && pause(attempt) <= Duration::from_secs(1));
-        }
-        assert!(pause(20) >= Duration::from_millis(500));
-    }
 
     #[test]
     fn every_header_has_a_place_and_none_a_value() {

@@ -21,6 +21,8 @@ pub mod config;
 #[cfg(feature = "daemon")]
 pub mod control;
 #[cfg(feature = "daemon")]
+pub mod credentials;
+#[cfg(feature = "daemon")]
 pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod delivery;
@@ -52,6 +54,8 @@ pub mod network;
 pub mod normalize;
 #[cfg(feature = "daemon")]
 pub mod outbox;
+#[cfg(feature = "daemon")]
+pub mod pem;
 #[cfg(feature = "daemon")]
 pub mod samples;
 #[cfg(feature = "daemon")]

@@ -33,6 +33,14 @@ impl Secret {
     }
 }
 
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.eq_ct(other.expose())
+    }
+}
+
+impl Eq for Secret {}
+
 impl From<Vec<u8>> for Secret {
     fn from(bytes: Vec<u8>) -> Self {
         Self::new(bytes)

@@ -56,6 +56,8 @@ pub enum Style {
 /// What to print.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Follow {
+    /// First tokens of every request to JetStream, for example `$JS.API`.
+    pub api_prefix: String,
     /// Stream that holds the events.
     pub stream: String,
     /// First tokens of every subject.

@@ -45,6 +45,6 @@ pub fn set_filter(log: &Log) {
 /// The configured filter. The client library's own reports are ours to word, unless it is named.
 fn filter(directives: &str) -> EnvFilter {
     let named = directives.contains("async_nats");
-    let all = if named { directives.to_owned() } else { format!("{directives},async_nats=error") };
+    let all = if named { directives.to_owned() } else { format!("{directives},async_nats=off") };
     EnvFilter::new(all)
 }

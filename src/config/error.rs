@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::files::NamedFile;
 use super::keys::Unknown;
 use super::layer::Origin;
+use crate::event::Time;
 use crate::source::InvalidSourceName;
 
 /// Everything that is wrong with a configuration. Never empty.
@@ -139,6 +140,18 @@ pub enum Problem {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
+    /// Credentials or a certificate that are good no longer.
+    #[error("{origin}: `{key}`: what is in {} expired at {at}; replace the file", path.display())]
+    Expired {
+        /// Where the key stands.
+        origin: Origin,
+        /// The key.
+        key: KeyName,
+        /// The file.
+        path: PathBuf,
+        /// When it expired.
+        at: Time,
+    },
     /// A secret stands in the configuration file itself.
     #[error(
         "{origin}: `{key}` holds a secret in plain text; put it in a file and name that by `{instead}`"
@@ -186,6 +199,14 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<Warning>,
     /// The files that were read.
     pub(super) files: Vec<NamedFile>,
+}
+
+impl Findings {
+    /// Notes that a file is about to be read.
+    pub(super) fn watched(&mut self, path: PathBuf) -> PathBuf {
+        self.files.push(NamedFile::new(&path));
+        path
+    }
 }
 
 impl ConfigError {

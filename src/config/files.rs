@@ -17,9 +17,11 @@ pub struct NamedFile {
 type Print = (u64, u64, u64, [i64; 4]);
 
 impl NamedFile {
-    /// The file as it is now. Take this before reading it: what changes in between is then seen as a change.
-    pub(super) fn new(path: &Path, metadata: &Metadata) -> Self {
-        Self { path: path.into(), print: Some(print(metadata)) }
+    /// The file as it is now; it is not read. Take this before reading it: what changes in between is then seen as a
+    /// change.
+    pub(super) fn new(path: &Path) -> Self {
+        // Of a symbolic link, what it leads to: that is how mounted secrets are replaced.
+        Self { path: path.into(), print: path.metadata().ok().map(|found| print(&found)) }
     }
 
     /// Where it is.
@@ -28,14 +30,10 @@ impl NamedFile {
         &self.path
     }
 
-    /// The file as it is now. It is not read.
+    /// The same file as it is now.
     #[must_use]
     pub fn now(&self) -> Self {
-        // Of a symbolic link, what it leads to: that is how mounted secrets are replaced.
-        Self {
-            path: self.path.clone(),
-            print: self.path.metadata().ok().map(|found| print(&found)),
-        }
+        Self::new(&self.path)
     }
 }
 

@@ -23,11 +23,12 @@ pub struct Inputs {
     file: Option<PathBuf>,
     environment: BTreeMap<OsString, Zeroizing<Vec<u8>>>,
     flags: Vec<Flag>,
+    instead: Vec<&'static str>,
 }
 
 #[derive(Clone)]
 struct Flag {
-    name: Box<str>,
+    origin: Origin,
     /// Key and value; none where the text had no `=`.
     setting: Option<(Box<str>, Zeroizing<String>)>,
 }
@@ -60,7 +61,7 @@ impl Inputs {
     #[must_use]
     pub fn with_flag(mut self, key: &str, value: impl Into<String>, flag: &str) -> Self {
         self.flags.push(Flag {
-            name: flag.into(),
+            origin: Origin::Flag { name: flag.into() },
             setting: Some((key.into(), Zeroizing::new(value.into()))),
         });
         self
@@ -72,7 +73,24 @@ impl Inputs {
         let setting = argument
             .split_once('=')
             .map(|(key, value)| (key.trim().into(), Zeroizing::new(value.to_owned())));
-        self.flags.push(Flag { name: "--set".into(), setting });
+        self.flags.push(Flag { origin: Origin::Flag { name: "--set".into() }, setting });
+        self
+    }
+
+    /// Like [`Inputs::with_flag`], of a variable that is not one of ours, such as `NATS_URL`.
+    #[must_use]
+    pub fn with_variable(mut self, key: &str, value: impl Into<String>, name: &str) -> Self {
+        self.flags.push(Flag {
+            origin: Origin::Env { name: name.into() },
+            setting: Some((key.into(), Zeroizing::new(value.into()))),
+        });
+        self
+    }
+
+    /// Leaves out what file and environment say of these keys.
+    #[must_use]
+    pub fn without(mut self, keys: &[&'static str]) -> Self {
+        self.instead.extend(keys);
         self
     }
 
@@ -114,13 +132,15 @@ impl Inputs {
     }
 
     pub(super) fn read_flags(&self, layers: &mut Layers) {
+        layers.forget(&self.instead);
         layers.begin();
-        for Flag { name, setting } in &self.flags {
-            match setting {
-                Some((key, value)) => {
-                    set(layers, key, value, Origin::Flag { name: name.clone() });
+        for Flag { origin, setting } in &self.flags {
+            match (setting, origin) {
+                (Some((key, value)), _) => set(layers, key, value, origin.clone()),
+                (None, Origin::Flag { name }) => {
+                    layers.problems.push(Problem::NoEquals { flag: name.clone() });
                 }
-                None => layers.problems.push(Problem::NoEquals { flag: name.clone() }),
+                (None, _) => {}
             }
         }
     }

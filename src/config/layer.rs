@@ -14,7 +14,8 @@ use serde::Deserialize;
 
 use super::error::{ConfigError, KeyName, Problem};
 use super::form::{Fault, Taken};
-use super::sections::{Admin, Http, Log, Nats, Publish, Reload, Spool, Stream};
+use super::nats::RawNats;
+use super::sections::{Admin, Http, Log, Publish, Reload, Spool, Stream};
 use super::sources::RawSource;
 use crate::secret::Secret;
 
@@ -150,7 +151,7 @@ struct Layer(Map<String, Value>);
 pub(super) struct Merged {
     pub(super) http: Http,
     pub(super) admin: Admin,
-    pub(super) nats: Nats,
+    pub(super) nats: RawNats,
     pub(super) publish: Publish,
     pub(super) spool: Spool,
     pub(super) stream: Stream,
@@ -194,6 +195,16 @@ impl Layers {
     pub(super) fn put(&mut self, key: &str, value: Value) {
         if let Some(layer) = self.stack.last_mut() {
             layer.0.insert(key.into(), value);
+        }
+    }
+
+    /// Takes keys out of all layers so far.
+    pub(super) fn forget(&mut self, keys: &[&str]) {
+        for key in keys {
+            for layer in &mut self.stack {
+                layer.0.remove(*key);
+            }
+            self.origins.0.remove(*key);
         }
     }
 

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::error::{Findings, KeyName, Problem, Warning};
-use super::files::NamedFile;
 use super::layer::{Origin, Ticket};
 use super::sources::World;
 use crate::secret::Secret;
@@ -31,7 +30,7 @@ impl Given<'_> {
     }
 
     /// The keys that are set.
-    fn keys(&self) -> Vec<&str> {
+    pub(super) fn keys(&self) -> Vec<&str> {
         let inline = self.inline.0.is_some().then_some(&*self.inline.1);
         let file = self.file.0.is_some().then_some(&*self.file.1);
         let env = self.env.0.is_some().then_some(&*self.env.1);
@@ -62,14 +61,16 @@ pub(super) fn read<'a>(
             warn_inline(&origin, key, &given.file.1, found);
             world.vault.secret(ticket).cloned().ok_or_else(|| Fault::from("is lost"))
         }
-        (_, Some(path), _) => in_file(&origin.resolve(path), found).map(|(secret, path)| {
-            found.warnings.extend(path.map(|path| Warning::WorldReadable {
-                origin: origin.clone(),
-                key: KeyName::new(key),
-                path,
-            }));
-            secret
-        }),
+        (_, Some(path), _) => {
+            in_file(&found.watched(origin.resolve(path))).map(|(secret, path)| {
+                found.warnings.extend(path.map(|path| Warning::WorldReadable {
+                    origin: origin.clone(),
+                    key: KeyName::new(key),
+                    path,
+                }));
+                secret
+            })
+        }
         (_, _, name) => name
             .and_then(|name| world.environment.variable(name))
             .map(|value| Secret::new(value.to_vec()))
@@ -94,9 +95,9 @@ pub(super) fn read<'a>(
 }
 
 /// Why a secret cannot be had.
-struct Fault {
-    path: Option<PathBuf>,
-    text: Cow<'static, str>,
+pub(super) struct Fault {
+    pub(super) path: Option<PathBuf>,
+    pub(super) text: Cow<'static, str>,
 }
 
 impl From<&'static str> for Fault {
@@ -117,21 +118,34 @@ fn warn_inline(origin: &Origin, key: &str, instead: &str, found: &mut Findings) 
     }
 }
 
+/// That a path leads to no file.
+pub(super) fn absent() -> Fault {
+    "names no file; a relative path starts at the configuration file, \
+     or at the working directory if it does not stand in one"
+        .into()
+}
+
+/// The secret in the file at `path`, less one newline at its end; else why it cannot be had, reading on after the path.
+pub(super) fn again(path: &Path) -> Result<Secret, Cow<'static, str>> {
+    in_file(path).map(|(secret, _)| secret).map_err(|Fault { path, text }| match path {
+        Some(_) => text,
+        // A file that was there at the start.
+        None => "is gone".into(),
+    })
+}
+
 /// The secret in the file at `path`, and the path if every user can read it.
-fn in_file(path: &Path, found: &mut Findings) -> Result<(Secret, Option<PathBuf>), Fault> {
+pub(super) fn in_file(path: &Path) -> Result<(Secret, Option<PathBuf>), Fault> {
     let fault = |text: Cow<'static, str>| Fault { path: Some(path.into()), text };
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => fault("may not be read; check owner and mode".into()),
         kind => fault(format!("cannot be read: {kind}").into()),
     };
-    let absent = "names no file; a relative path starts at the configuration file, \
-                  or at the working directory if it does not stand in one";
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(failed(error)),
-        Err(_error) => return Err(absent.into()),
+        Err(_error) => return Err(absent()),
     };
-    found.files.push(NamedFile::new(path, &metadata));
     if metadata.is_dir() {
         return Err(fault("is a directory; name the file in it".into()));
     }

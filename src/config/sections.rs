@@ -1,4 +1,4 @@
-//! The sections of the configuration other than sources: what each setting means, and its default.
+//! The sections of the configuration other than sources and `[nats]`: what each setting means, and its default.
 //!
 //! The `Default` impls are the only home of defaults in code; `config/default.toml` repeats them
 //! for people, and a test holds the two equal. Ranges stand in the table of keys.
@@ -89,16 +89,6 @@ impl ForwardedHeader {
 pub struct Admin {
     /// Address and port. Default `127.0.0.1:8081`; it has no authentication.
     pub listen: SocketAddr,
-}
-
-/// `[nats]`: where NATS is.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-#[serde(default, deny_unknown_fields)]
-pub struct Nats {
-    /// URLs of servers of one cluster, `nats://` or `tls://`. Default `nats://127.0.0.1:4222`.
-    pub servers: Vec<String>,
-    /// The name that the server shows for our connection. Default `forgewire`.
-    pub name: String,
 }
 
 /// `[publish]`: how events are handed to JetStream.
@@ -241,12 +231,6 @@ impl Default for Http {
 impl Default for Admin {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)) }
-    }
-}
-
-impl Default for Nats {
-    fn default() -> Self {
-        Self { servers: vec!["nats://127.0.0.1:4222".into()], name: "forgewire".into() }
     }
 }
 

@@ -71,10 +71,10 @@ impl Keeper {
 
     /// Whether the stream, and what belongs to it, can be used.
     async fn look(&self, up: Link, said: &mut Said) -> bool {
-        let (client, config) = (self.jetstream.client(), &*self.config);
+        let (jetstream, config) = (&*self.jetstream, &*self.config);
         let name = config.stream.name.as_str();
         let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
-        let seen = stream::ensure(client, config, self.allow_shrink).await;
+        let seen = stream::ensure(jetstream, config, self.allow_shrink).await;
         said.news(name, &seen, |said| &mut said.stream);
         let Ok(report) = seen else {
             self.health.stream_is_usable(up, false);
@@ -90,7 +90,7 @@ impl Keeper {
             unfit.iter().for_each(facts::messages_do_not_fit);
             said.unfit = unfit;
         }
-        let seen = bucket::ensure(client, config, &report).await;
+        let seen = bucket::ensure(jetstream, config, &report).await;
         said.news(&format!("OBJ_{}", config.stream.bucket()), &seen, |said| &mut said.bucket);
         if let Ok(bucket) = &seen {
             self.jetstream.objects_last(bucket::reliable_for(bucket, &report));

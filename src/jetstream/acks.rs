@@ -1,20 +1,26 @@
 //! Replies to what was published: which acknowledgement belongs to which message.
 //!
-//! One subscription hears them all; each message has a reply subject of its own below it. Unlike the
+//! One subscription hears them all, answers of the JetStream API too; each message has a reply subject of its own below it. Unlike the
 //! client library's own bookkeeping, an entry goes when nobody waits for it any more (nats.rs issue
 //! 1617), and a lost connection is known at once by everybody who waits.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_nats::Subject;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::Link;
+
+/// How long after the server denied the subscription it is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How soon after it was asked for the server has surely denied it, if it does.
+const SURE: Duration = Duration::from_millis(100);
 
 /// JetStream has the message.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +39,11 @@ pub enum Unacknowledged {
     /// There is no connection.
     #[error("NATS is not connected")]
     Away,
+    /// The server does not let us subscribe to this inbox, so no acknowledgement can be heard.
+    #[error(
+        "NATS denies the permission to subscribe to {0}, where acknowledgements come: allow it, or set nats.inbox_prefix to what is allowed"
+    )]
+    Deaf(String),
     /// The server does not let us publish to this subject.
     #[error("NATS denies the permission to publish to {0}")]
     Denied(String),
@@ -79,7 +90,7 @@ impl Unacknowledged {
     }
 }
 
-type Answer = Result<Ack, Unacknowledged>;
+type Answer = Result<async_nats::Message, Unacknowledged>;
 type Waiting = HashMap<u64, Waiter, BuildHasherDefault<Spread>>;
 
 /// Who waits for the acknowledgement of what was published to a subject.
@@ -117,6 +128,9 @@ pub(super) struct Acks {
     /// How many replies have come.
     heard: AtomicU64,
     waiting: Mutex<Waiting>,
+    /// Whether the server denies the subscription.
+    deaf: AtomicBool,
+    denied: Notify,
 }
 
 /// The right to one acknowledgement. Dropping it gives it up.
@@ -130,7 +144,27 @@ pub(super) struct Expected<'a> {
 
 impl Acks {
     pub(super) fn new(inbox: String) -> Self {
-        Self { inbox, next: AtomicU64::new(0), heard: AtomicU64::new(0), waiting: Mutex::default() }
+        Self {
+            inbox,
+            next: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            deaf: AtomicBool::new(false),
+            denied: Notify::new(),
+        }
+    }
+
+    /// What is subscribed to.
+    pub(super) fn inbox(&self) -> String {
+        format!("{}.*", self.inbox)
+    }
+
+    /// Whether replies can be heard; the reason if the server denies it.
+    pub(super) fn hears(&self) -> Result<(), Unacknowledged> {
+        if self.deaf.load(Ordering::Relaxed) {
+            return Err(Unacknowledged::Deaf(self.inbox()));
+        }
+        Ok(())
     }
 
     /// Makes a place for the acknowledgement of one message to `subject`.
@@ -146,16 +180,18 @@ impl Acks {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// Hands out what comes in, and tells everybody when the connection is lost.
+    /// Subscribes, hands out what comes in, and tells everybody when the connection is lost. A server that denies the
+    /// subscription is asked again from time to time: it never says that it would allow it now.
     pub(super) async fn receive(
         self: Arc<Self>,
+        client: async_nats::Client,
         mut replies: async_nats::Subscriber,
         mut link: watch::Receiver<Link>,
     ) {
         loop {
             tokio::select! {
                 reply = replies.next() => match reply {
-                    Some(reply) => self.hand_out(&reply),
+                    Some(reply) => self.hand_out(reply),
                     None => return,
                 },
                 changed = link.changed() => {
@@ -163,22 +199,32 @@ impl Acks {
                         return;
                     }
                     if *link.borrow_and_update() == Link::Down {
-                        self.fail_all();
+                        self.fail_all(&Unacknowledged::Disconnected);
+                    }
+                }
+                () = self.denied.notified() => {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                    let Ok(again) = client.subscribe(self.inbox()).await else { return };
+                    replies = again;
+                    if tokio::time::timeout(SURE, self.denied.notified()).await.is_ok() {
+                        self.denied.notify_one();
+                    } else {
+                        self.deaf.store(false, Ordering::Relaxed);
                     }
                 }
             }
         }
     }
 
-    fn hand_out(&self, reply: &async_nats::Message) {
+    fn hand_out(&self, reply: async_nats::Message) {
         self.heard.fetch_add(1, Ordering::Relaxed);
         let token = reply.subject.rsplit_once('.').and_then(|(_, token)| token.parse().ok());
         if let Some(token) = token {
-            self.answer(token, read(reply));
+            self.answer(token, Ok(reply));
         }
     }
 
-    /// Tells who waits for it what became of a message.
+    /// Tells who waits for it what came back for a message.
     pub(super) fn answer(&self, token: u64, answer: Answer) {
         let waiting = self.waiting().remove(&token);
         if let Some(waiting) = waiting {
@@ -204,10 +250,17 @@ impl Acks {
         }
     }
 
-    fn fail_all(&self) {
+    /// The server does not let us hear replies: so nobody waits for any.
+    pub(super) fn deny_inbox(&self) {
+        self.deaf.store(true, Ordering::Relaxed);
+        self.fail_all(&Unacknowledged::Deaf(self.inbox()));
+        self.denied.notify_one();
+    }
+
+    fn fail_all(&self, reason: &Unacknowledged) {
         let waiting = std::mem::take(&mut *self.waiting());
         for (_, waiting) in waiting {
-            let _ = waiting.answer.send(Err(Unacknowledged::Disconnected));
+            let _ = waiting.answer.send(Err(reason.clone()));
         }
     }
 
@@ -226,11 +279,22 @@ impl Expected<'_> {
         Subject::from(format!("{}.{}", self.acks.inbox, self.token))
     }
 
-    pub(super) async fn answer(mut self) -> Answer {
+    /// The acknowledgement.
+    pub(super) async fn answer(self) -> Result<Ack, Unacknowledged> {
+        read(&self.reply().await?)
+    }
+
+    /// The reply, whatever it says.
+    pub(super) async fn reply(mut self) -> Answer {
         let answer = (&mut self.answer).await.unwrap_or(Err(Unacknowledged::Closed));
         // Whoever answers has taken the entry out.
         self.answered = true;
-        answer
+        match answer {
+            Ok(reply) if reply.status == Some(async_nats::StatusCode::NO_RESPONDERS) => {
+                Err(Unacknowledged::NoStream)
+            }
+            answer => answer,
+        }
     }
 }
 
@@ -259,10 +323,7 @@ struct ApiError {
     description: String,
 }
 
-fn read(reply: &async_nats::Message) -> Answer {
-    if reply.status == Some(async_nats::StatusCode::NO_RESPONDERS) {
-        return Err(Unacknowledged::NoStream);
-    }
+fn read(reply: &async_nats::Message) -> Result<Ack, Unacknowledged> {
     let ack: PubAck =
         serde_json::from_slice(&reply.payload).map_err(|_not_an_ack| Unacknowledged::Unreadable)?;
     match ack {

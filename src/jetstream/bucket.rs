@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::JetStream;
+use super::api::{ApiError, NOT_FOUND};
 use super::objects::stream_of;
-use super::stream::{Drift, NOT_FOUND, Outcome, Report, StreamError, api, shown};
+use super::stream::{Drift, Outcome, Report, StreamError, shown};
 use crate::config::Config;
 
 /// How much longer an object is kept than an event: as long after it was written a repeat may refer to it.
@@ -21,7 +23,7 @@ pub const MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// [`StreamError`] when it is not there afterwards, or nobody knows.
 pub async fn ensure(
-    client: &async_nats::Client,
+    jetstream: &JetStream,
     config: &Config,
     stream: &Report,
 ) -> Result<Report, StreamError> {
@@ -29,12 +31,12 @@ pub async fn ensure(
     let name = stream_of(&bucket);
     let age = if stream.max_age.is_zero() { Duration::ZERO } else { stream.max_age + MARGIN };
     let wanted = Wanted { bucket: &bucket, age, replicas: config.stream.replicas };
-    let found = match api(client, "INFO", &name, &json!({})).await {
-        Err(StreamError::Refused { code: NOT_FOUND, .. }) if config.stream.manage => {
-            api(client, "CREATE", &name, &Value::Object(wanted.fresh(&name))).await?;
+    let found = match jetstream.ask_of_stream("INFO", &name, &json!({})).await {
+        Err(ApiError::Refused { code: NOT_FOUND, .. }) if config.stream.manage => {
+            jetstream.ask_of_stream("CREATE", &name, &Value::Object(wanted.fresh(&name))).await?;
             return Ok(Report { created: true, max_age: age, ..Report::default() });
         }
-        Err(StreamError::Refused { code: NOT_FOUND, .. }) => {
+        Err(ApiError::Refused { code: NOT_FOUND, .. }) => {
             return Err(StreamError::Missing(name));
         }
         found => found?,
@@ -43,7 +45,7 @@ pub async fn ensure(
     let replicas_named = config.was_named("stream.replicas");
     let drift = wanted.compare(&mut settings, config.stream.manage, replicas_named);
     if drift.iter().any(|d| d.outcome == Outcome::Changed) {
-        api(client, "UPDATE", &name, &Value::Object(settings.clone())).await?;
+        jetstream.ask_of_stream("UPDATE", &name, &Value::Object(settings.clone())).await?;
     }
     let age = settings.get("max_age").and_then(Value::as_u64).unwrap_or_default();
     Ok(Report { drift, max_age: Duration::from_nanos(age), ..Report::default() })

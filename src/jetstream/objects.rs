@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use super::acks::Expected;
-use super::stream::{self, StreamError};
+use super::api::{ApiError, NOT_FOUND};
 use super::{Ack, JetStream, Unacknowledged};
 use crate::event::Time;
 use crate::message::Object;
@@ -179,17 +179,18 @@ impl JetStream {
         deadline: Instant,
     ) -> Result<Value, Unacknowledged> {
         let stream = stream_of(bucket);
-        let asked = stream::api(&self.client, verb, &stream, body);
+        let asked = self.ask_of_stream(verb, &stream, body);
         let answer = timeout_at(deadline, asked).await.map_err(|_late| Unacknowledged::TimedOut)?;
         answer.map_err(|error| match error {
-            StreamError::Refused { code: stream::NOT_FOUND, .. } => {
+            ApiError::Refused { code: NOT_FOUND, .. } => {
                 self.store.missing.notify_one();
                 Unacknowledged::NoBucket(bucket.to_owned())
             }
-            StreamError::Refused { code, description, .. } => {
+            ApiError::Refused { code, description, .. } => {
                 Unacknowledged::Refused { code, description }
             }
-            StreamError::NoAnswer { .. } | StreamError::Missing(_) => Unacknowledged::TimedOut,
+            ApiError::Denied(denied) => denied,
+            ApiError::NoAnswer { .. } => Unacknowledged::TimedOut,
         })
     }
 
@@ -289,7 +290,7 @@ impl JetStream {
 
     /// Takes chunks away that belong to no object. Nobody waits for it, and what stays expires.
     async fn forget(&self, bucket: &str, subject: &str) {
-        let request = format!("$JS.API.STREAM.PURGE.{}", stream_of(bucket));
+        let request = self.request("PURGE", &stream_of(bucket));
         let filter = json!({ "filter": subject }).to_string();
         let sent = self.client.publish(request, filter.into());
         if tokio::time::timeout(Duration::from_millis(100), sent).await.is_err() {

@@ -1,6 +1,6 @@
 //! The stream: made if it is missing, compared with the configuration, changed only where that names it.
 //!
-//! Talks to the JetStream API in JSON, and sends back the configuration it was given with nothing but
+//! Sends back to the JetStream API the configuration it was given with nothing but
 //! the named settings changed: a newer server's settings, which the client library's types do not know,
 //! stay as they are.
 
@@ -9,34 +9,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::JetStream;
+use super::api::{ApiError, NOT_FOUND};
 use crate::config::{Config, Discard, Stream};
-
-/// How long a request to the JetStream API may take.
-const API_TIMEOUT: Duration = Duration::from_secs(5);
-/// JetStream's "stream not found".
-pub(super) const NOT_FOUND: u64 = 10_059;
 
 /// Why the stream is not as it must be to publish to it.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// The JetStream API gave no answer.
-    #[error("JetStream did not answer {request}: {error}")]
-    NoAnswer {
-        /// Subject of the request.
-        request: String,
-        /// What the client says.
-        error: String,
-    },
-    /// The JetStream API refused.
-    #[error("JetStream refused {request}: {description} (error {code})")]
-    Refused {
-        /// Subject of the request.
-        request: String,
-        /// JetStream's error code.
-        code: u64,
-        /// JetStream's own words.
-        description: String,
-    },
+    /// The JetStream API did not do what was asked.
+    #[error(transparent)]
+    Api(#[from] ApiError),
     /// The stream is missing and forgewire is told to leave it alone.
     #[error(
         "stream {0} does not exist and stream.manage is false: create it, or set stream.manage = true"
@@ -123,28 +105,30 @@ impl Seen {
 ///
 /// [`StreamError`] when it is not there afterwards, or nobody knows.
 pub async fn ensure(
-    client: &async_nats::Client,
+    jetstream: &JetStream,
     config: &Config,
     allow_shrink: bool,
 ) -> Result<Report, StreamError> {
     let wanted = &config.stream;
-    let found = match api(client, "INFO", &wanted.name, &json!({})).await {
+    let found = match jetstream.ask_of_stream("INFO", &wanted.name, &json!({})).await {
         Ok(info) => info,
-        Err(StreamError::Refused { code: NOT_FOUND, .. }) if wanted.manage => {
-            let made = api(client, "CREATE", &wanted.name, &Value::Object(fresh(wanted))).await?;
+        Err(ApiError::Refused { code: NOT_FOUND, .. }) if wanted.manage => {
+            let made = jetstream
+                .ask_of_stream("CREATE", &wanted.name, &Value::Object(fresh(wanted)))
+                .await?;
             let (max_age, seen) = (wanted.max_age, Seen::of(&made));
             return Ok(Report { created: true, max_age, seen, ..Report::default() });
         }
-        Err(StreamError::Refused { code: NOT_FOUND, .. }) => {
+        Err(ApiError::Refused { code: NOT_FOUND, .. }) => {
             return Err(StreamError::Missing(wanted.name.clone()));
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     let mut settings = found.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
     let named = |key: &str| wanted.manage && config.was_named(key);
     let drift = compare(&mut settings, wanted, &named, allow_shrink);
     if drift.iter().any(|d| d.outcome == Outcome::Changed) {
-        api(client, "UPDATE", &wanted.name, &Value::Object(settings.clone())).await?;
+        jetstream.ask_of_stream("UPDATE", &wanted.name, &Value::Object(settings.clone())).await?;
     }
     let number = |name| settings.get(name).and_then(Value::as_u64);
     let max_age = Duration::from_nanos(number("max_age").unwrap_or_default());
@@ -155,32 +139,6 @@ pub async fn ensure(
         max_age,
         max_msg_size: max_msg_size.filter(|size| *size > 0),
         seen: Seen::of(&found),
-    })
-}
-
-pub(super) async fn api(
-    client: &async_nats::Client,
-    verb: &str,
-    stream: &str,
-    body: &Value,
-) -> Result<Value, StreamError> {
-    let request = format!("$JS.API.STREAM.{verb}.{stream}");
-    let no_answer = |error: String| StreamError::NoAnswer { request: request.clone(), error };
-    let payload = serde_json::to_vec(body).map_err(|error| no_answer(error.to_string()))?;
-    let answer = tokio::time::timeout(API_TIMEOUT, client.request(request.clone(), payload.into()));
-    let answer = answer.await.map_err(|_elapsed| no_answer("no answer in time".to_owned()))?;
-    let answer = answer.map_err(|error| no_answer(error.to_string()))?;
-    let answer: Value =
-        serde_json::from_slice(&answer.payload).map_err(|error| no_answer(error.to_string()))?;
-    let Some(error) = answer.get("error") else { return Ok(answer) };
-    Err(StreamError::Refused {
-        request,
-        code: error.get("err_code").and_then(Value::as_u64).unwrap_or_default(),
-        description: error
-            .get("description")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
     })
 }
 

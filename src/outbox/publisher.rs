@@ -169,6 +169,7 @@ fn is_too_large(reason: &Unacknowledged) -> bool {
 pub(super) fn is_hopeless(reason: &Unacknowledged) -> bool {
     match reason {
         Unacknowledged::Away
+        | Unacknowledged::Deaf(_)
         | Unacknowledged::Denied(_)
         | Unacknowledged::Disconnected
         | Unacknowledged::NoBucket(_)
@@ -189,6 +190,7 @@ pub(super) fn may_be_stored(reason: &Unacknowledged) -> bool {
     matches!(
         reason,
         Unacknowledged::Closed
+            | Unacknowledged::Deaf(_)
             | Unacknowledged::Disconnected
             | Unacknowledged::TimedOut
             | Unacknowledged::Unreadable

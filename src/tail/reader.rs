@@ -50,7 +50,7 @@ impl Reader {
         client: &async_nats::Client,
         follow: &Follow,
     ) -> Result<Self, TailError> {
-        let mut context = async_nats::jetstream::new(client.clone());
+        let mut context = async_nats::jetstream::with_prefix(client.clone(), &follow.api_prefix);
         context.set_timeout(API_TIMEOUT);
         let subject = match follow.subject.as_str() {
             "" => format!("{}.>", follow.prefix),

@@ -110,8 +110,11 @@ impl Probes<'_> {
             }
         })?;
         let info = consumer.cached_info();
-        // The server drops it by itself, only later.
-        let _ = self.stream.delete_consumer(&info.name).await;
+        let (stream, name) = (self.stream.clone(), info.name.clone());
+        tokio::spawn(async move {
+            // The server drops it by itself, only later. Who may not delete it has no answer, which nobody waits for.
+            let _ = stream.delete_consumer(&name).await;
+        });
         Ok(Probe { begins: info.delivered.stream_sequence + 1, pending: info.num_pending })
     }
 }

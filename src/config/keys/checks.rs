@@ -28,7 +28,10 @@ pub(in crate::config) fn server(text: &str) -> Result<(), &'static str> {
     let url: Uri = text.parse().map_err(|_error| RULE)?;
     let authority = url.authority().ok_or(RULE)?;
     if authority.as_str().contains('@') {
-        return Err("must not hold a user, password or token");
+        return Err(
+            "must not hold a user, password or token: set nats.user with nats.password_file, \
+                    nats.token_file, nats.nkey_file or nats.creds_file",
+        );
     }
     let scheme = matches!(url.scheme_str(), Some("nats" | "tls"));
     let port = authority.host().len() == authority.as_str().len() || authority.port_u16().is_some();
@@ -52,6 +55,25 @@ pub(in crate::config) fn base_url(text: &str) -> Result<(), &'static str> {
 pub(in crate::config) fn connection_name(text: &str) -> Result<(), &'static str> {
     let good = (1..=128).contains(&text.len()) && !text.contains(char::is_control);
     holds(good, "must have 1 to 128 bytes without control characters")
+}
+
+pub(in crate::config) fn user(text: &str) -> Result<(), &'static str> {
+    let good = (1..=256).contains(&text.len()) && !text.contains(char::is_control);
+    holds(good, "must have 1 to 256 bytes without control characters")
+}
+
+pub(in crate::config) fn tokens(text: &str) -> Result<(), &'static str> {
+    let bad = |c: char| !c.is_ascii_graphic() || "*>".contains(c);
+    let good = text.len() <= 200 && !text.contains(bad) && text.split('.').all(|t| !t.is_empty());
+    holds(
+        good,
+        "must be tokens with dots between them, without spaces and wildcards, at most 200 bytes",
+    )
+}
+
+pub(in crate::config) fn domain(text: &str) -> Result<(), &'static str> {
+    let good = (1..=64).contains(&text.len()) && !text.contains('.') && tokens(text).is_ok();
+    holds(good, "must be one token of 1 to 64 bytes without spaces, dots and wildcards")
 }
 
 pub(in crate::config) fn stream_name(text: &str) -> Result<(), &'static str> {
