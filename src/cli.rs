@@ -7,6 +7,8 @@ mod check;
 mod completions;
 mod dev;
 mod docs;
+mod nats_access;
+mod nats_url;
 mod schema;
 mod send;
 mod serve;
@@ -52,7 +54,7 @@ enum Command {
     /// Run the daemon: take webhooks, publish events.
     Serve(serve::Serve),
     /// Print events as they arrive, one line each.
-    Tail(tail::Tail),
+    Tail(Box<tail::Tail>),
     /// Check a configuration, without network, and say what is wrong with it.
     Check(check::Check),
     /// Run everything in one, for trying: NATS, the daemon, a source per kind; print what arrives.

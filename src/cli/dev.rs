@@ -22,11 +22,13 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::leash::{LEASH, Leash};
 use self::nats::Server;
 use self::place::Place;
+use super::nats_url;
 use super::serve::runtime;
 use super::signals::Signals;
-use crate::config::{Config, Inputs};
+use crate::config::{Config, Inputs, Nats};
 use crate::daemon::Daemon;
 use crate::dev_state::{DevSource, DevState};
+use crate::jetstream::JetStream;
 use crate::listen::socket;
 use crate::tail::{self, End, Follow, Start};
 use crate::telemetry;
@@ -110,8 +112,9 @@ impl Dev {
             () = interrupted => Ok(None),
         };
         let outcome = match outcome {
-            Ok(Some((daemon, state))) => {
-                let outcome = follow(daemon, &state, server.as_mut(), &signals).await;
+            Ok(Some((daemon, state, nats))) => {
+                let followed = follow(daemon, (&state, &nats), server.as_mut(), &signals);
+                let outcome = Box::pin(followed).await;
                 place::withdraw(&state);
                 outcome
             }
@@ -129,7 +132,7 @@ impl Dev {
         &self,
         place: &Place,
         mut server: Option<&mut Server>,
-    ) -> anyhow::Result<(Daemon, DevState)> {
+    ) -> anyhow::Result<(Daemon, DevState, Nats)> {
         let nats = match (&self.nats, server.as_deref_mut()) {
             (_, Some(server)) => server.ready(PATIENCE).await?,
             (Some(url), None) => url.clone(),
@@ -141,6 +144,7 @@ impl Dev {
         socket::raise_file_limit(config.http.max_connections);
         let (stream, subject_prefix) =
             (config.stream.name.clone(), config.stream.subject_prefix.clone());
+        let connection = Nats { name: "forgewire dev, printing".to_owned(), ..config.nats.clone() };
         let daemon = Daemon::start(config, false).await?;
         tokio::select! {
             () = daemon.ready() => {}
@@ -158,7 +162,7 @@ impl Dev {
             sources,
         };
         place.announce(&state)?;
-        Ok((daemon, state))
+        Ok((daemon, state, connection))
     }
 
     fn config(&self, nats: &str, sources: &[DevSource], spool: &Path) -> anyhow::Result<Config> {
@@ -170,10 +174,12 @@ impl Dev {
             .with_flag("http.listen", self.listen.to_string(), "--listen")
             .with_flag("http.drain", "200ms", "dev")
             .with_flag("admin.listen", self.admin_listen.to_string(), "--admin-listen")
-            .with_flag("nats.servers", nats, "--nats")
             .with_flag("nats.name", "forgewire dev", "dev")
             .with_flag("spool.dir", utf8(spool)?, "dev")
             .with_flag("log.filter", &*self.log_filter, "--log-filter");
+        for (key, value) in nats_url::settings(&[nats])? {
+            inputs = inputs.with_flag(key, &*value, "--nats");
+        }
         for source in sources {
             let key = |name: &str| format!("sources.{}.{name}", source.name);
             inputs = inputs
@@ -189,7 +195,7 @@ impl Dev {
             (_, Some(server)) => server.failed("JetStream was not usable in time"),
             _ => anyhow!(
                 "JetStream at {} was not usable within {} s: is a nats-server with JetStream (-js) there?",
-                without_user(nats),
+                nats_url::without_user(nats),
                 PATIENCE.as_secs()
             ),
         }
@@ -199,7 +205,7 @@ impl Dev {
 /// Prints events until something ends the run; then the daemon is stopped in order.
 async fn follow(
     daemon: Daemon,
-    state: &DevState,
+    (state, nats): (&DevState, &Nats),
     mut server: Option<&mut Server>,
     signals: &Mutex<Signals>,
 ) -> anyhow::Result<()> {
@@ -208,7 +214,7 @@ async fn follow(
         let why = tokio::select! {
             () = async { signals.lock().await.next().await } => Why::Asked,
             error = died(server.as_deref_mut()) => Why::Failed(error),
-            printed = print(state, stop.cancelled()) => match printed {
+            printed = print(state, nats, stop.cancelled()) => match printed {
                 Ok(()) => Why::Asked,
                 Err(error) => Why::Failed(error),
             },
@@ -242,21 +248,28 @@ async fn follow(
     }
 }
 
-async fn print(state: &DevState, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+async fn print(
+    state: &DevState,
+    nats: &Nats,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     match banner::print(state) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
         printed => printed.context("cannot write to standard output")?,
     }
-    let client = async_nats::ConnectOptions::new().name("forgewire dev, printing");
-    let client = client.connect(&*state.nats).await.context("cannot connect to NATS")?;
+    let (jetstream, _acknowledgements) = JetStream::start(nats).await?;
     let follow = Follow {
+        api_prefix: nats.api_prefix.clone(),
         stream: state.stream.clone(),
         prefix: state.subject_prefix.clone(),
         subject: format!("{}.>", state.subject_prefix),
         start: Start::Since(LOOK_BACK),
         style: banner::style(),
     };
-    match tail::follow(&client, &follow, stop).await? {
+    let ended = tail::follow(jetstream.client(), &follow, stop).await;
+    // Announced like this, the end of the connection is not reported as a loss.
+    jetstream.drain().await;
+    match ended? {
         End::PipeClosed | End::Stopped => Ok(()),
     }
 }
@@ -281,25 +294,9 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// A NATS URL without what may stand before its host: a user with a password, or a token.
-fn without_user(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        (None, Some((_, host))) => host.to_owned(),
-        (_, None) => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_in_the_nats_url_is_not_shown() {
-        assert_eq!(without_user("nats://dev:hunter2@localhost:4222"), "nats://localhost:4222");
-        assert_eq!(without_user("token@localhost"), "localhost");
-        assert_eq!(without_user("nats://localhost:4222"), "nats://localhost:4222");
-    }
 
     #[test]
     fn a_listener_on_every_address_is_reached_on_loopback() {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use super::nats_access::Access;
 use super::serve::runtime;
 use super::signals::Signals;
-use crate::config::{Config, ConfigError, Inputs, Log, LogFormat};
+use crate::config::{Config, Inputs, Log, LogFormat};
 use crate::dev_state::DevState;
 use crate::event::{Data, NO_NAME};
-use crate::jetstream::{JetStream, Link};
+use crate::jetstream::{Denial, JetStream, Link, Operation};
 use crate::subject::Token;
 use crate::tail::{Follow, Start, Style, follow_some};
 use crate::telemetry;
@@ -49,6 +50,8 @@ pub(super) struct Tail {
 
     #[command(flatten)]
     nats: Nats,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// Which events.
@@ -141,7 +144,7 @@ struct Nats {
 
 impl Tail {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let config = self.nats.load()?;
+        let config = self.nats.load(&self.access)?;
         telemetry::init(&Log { format: LogFormat::Human, filter: "warn".to_owned() });
         let runtime = runtime()?;
         let outcome = runtime.block_on(self.follow(&config));
@@ -153,6 +156,7 @@ impl Tail {
     async fn follow(self, config: &Config) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::take().context("cannot take signals")?;
         let follow = Follow {
+            api_prefix: config.nats.api_prefix.clone(),
             stream: config.stream.name.clone(),
             prefix: config.stream.subject_prefix.clone(),
             subject: self.filter.subject(&config.stream.subject_prefix),
@@ -164,22 +168,45 @@ impl Tail {
             () = signals.next() => return Ok(ExitCode::SUCCESS),
             connected = connect(config) => connected?,
         };
-        let ended = follow_some(jetstream.client(), &follow, count, signals.next()).await;
+        let work = follow_some(jetstream.client(), &follow, count, signals.next());
+        let ended = tokio::select! {
+            // What is known when both are ready.
+            biased;
+            denial = jetstream.denied(|denial| is_needed(&denial.subject)) => Err(denial),
+            ended = work => Ok(ended),
+        };
         // Announced like this, the end of the connection is not reported as a loss.
         jetstream.drain().await;
-        ended?;
+        match ended {
+            Ok(ended) => drop(ended?),
+            Err(Denial { operation, subject }) => bail!(
+                "NATS denies the permission to {} {subject}: allow it to your user{}",
+                if operation == Operation::Publish { "publish to" } else { "subscribe to" },
+                if operation == Operation::Publish {
+                    ""
+                } else {
+                    ", or name what it may by --inbox-prefix"
+                },
+            ),
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Connects, and gives up when nothing answers: here somebody waits for the first line.
+/// Whether nothing can be read without this permission: consumers vanish by themselves, and what is in the object store
+/// is only said to be there.
+fn is_needed(subject: &str) -> bool {
+    !subject.contains(".CONSUMER.DELETE.") && !subject.contains(".OBJ_")
+}
+
+/// Connects, and gives up when nothing answers: here somebody waits for the first line. Why nothing does is logged.
 async fn connect(config: &Config) -> anyhow::Result<JetStream> {
     let (jetstream, _acknowledgements) = JetStream::start(&config.nats).await?;
     let mut link = jetstream.link();
     let up = link.wait_for(|link| matches!(link, Link::Up(_)));
     if !matches!(tokio::time::timeout(PATIENCE, up).await, Ok(Ok(_))) {
         bail!(
-            "no NATS server answered within {} at {}: start `forgewire dev`, or name yours with --nats or --config",
+            "no NATS server took us within {} at {}: start `forgewire dev`, or name yours with --nats or --config, and who you are with --creds",
             humantime::format_duration(PATIENCE),
             config.nats.servers.join(", "),
         );
@@ -189,8 +216,8 @@ async fn connect(config: &Config) -> anyhow::Result<JetStream> {
 
 impl Nats {
     /// Flags go above a running `forgewire dev`, unless a configuration file is named, and that above
-    /// file and environment.
-    fn load(&self) -> Result<Config, ConfigError> {
+    /// file and environment. The variables of the `nats` command count where neither says where NATS is.
+    fn load(&self, access: &Access) -> anyhow::Result<Config> {
         let dev = if self.config.is_none() { DevState::running() } else { None };
         let mut inputs = Inputs::new();
         if dev.is_none() {
@@ -199,13 +226,18 @@ impl Nats {
         if let Some(path) = &self.config {
             inputs = inputs.with_file(path);
         }
-        let given = (!self.servers.is_empty()).then(|| self.servers.join(","));
         let (nats, stream, prefix) = match dev {
-            Some(dev) => (Some(dev.nats), Some(dev.stream), Some(dev.subject_prefix)),
-            None => (None, None, None),
+            Some(dev) => (vec![dev.nats], Some(dev.stream), Some(dev.subject_prefix)),
+            None => (Vec::new(), None, None),
         };
+        let of_dev = self.servers.is_empty() && !nats.is_empty();
+        let urls = if self.servers.is_empty() { &nats } else { &self.servers };
+        let ours = |(name, _): (std::ffi::OsString, _)| {
+            name.to_str().is_some_and(|name| name.starts_with("FORGEWIRE_NATS__"))
+        };
+        let said = of_dev || self.config.is_some() || std::env::vars_os().any(ours);
+        inputs = access.onto(inputs, urls, !said)?;
         for (key, value, flag) in [
-            ("nats.servers", given.or(nats), "--nats"),
             ("stream.name", self.stream.clone().or(stream), "--stream"),
             ("stream.subject_prefix", self.prefix.clone().or(prefix), "--prefix"),
         ] {

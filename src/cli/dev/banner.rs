@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use super::without_user;
+use super::super::nats_url::without_user;
 use crate::dev_state::DevState;
 use crate::tail::Style;
 
