@@ -87,8 +87,11 @@ fn default_toml_is_what_the_code_defaults_to() {
     assert!(given.sources.is_empty());
     assert_eq!(loaded.warnings, []);
     for key in forgewire::config::keys() {
-        let absent = ["stream.max_bytes", "stream.large_bucket"];
-        let optional = key.path.starts_with("sources.") || absent.contains(&key.path);
+        let absent = ["stream.max_bytes", "stream.large_bucket", "nats.domain", "nats.api_prefix"];
+        let who = forgewire::config::LOGIN_KEYS.contains(&key.path);
+        let file = key.path.starts_with("nats.tls_") && key.path.ends_with("_file");
+        let optional =
+            key.path.starts_with("sources.") || absent.contains(&key.path) || who || file;
         assert_eq!(given.was_named(key.path), !optional, "{}", key.path);
     }
 }
@@ -109,10 +112,13 @@ fn example_toml_is_a_sound_deployment() {
         place.write(&format!("secrets/{name}"), format!("{name}-0123456789abcdef\n"));
     }
     place.write("secrets/forgejo-authorization", "Bearer abc\n");
+    place.write("secrets/nats.creds", crate::nats_auth::Operator::new().creds(None));
     let Loaded { config, warnings } = Config::load(&place.inputs()).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(config.require_source(), Ok(()));
     assert_eq!(config.nats.servers.len(), 3);
+    assert_eq!(config.nats.files().len(), 1);
+    assert!(config.nats.requires_tls());
     assert_eq!(config.stream.replicas, 3);
     let gitea = &config.sources[&SourceName::new("gitea").unwrap()];
     let ids: Vec<_> = gitea.secrets.iter().map(|secret| &*secret.id).collect();
@@ -469,7 +475,7 @@ repositories = ["acme/*", "acme"]
       forgewire.toml:6: `http.max_body_bytes` must be a whole number from 1024 to 1073741824
       forgewire.toml:7: `http.max_header_bytes` must be a whole number from 8192 to 1048576
       forgewire.toml:8: `http.drain` must be a duration from "0s" to "1h", such as "1h 30m"
-      forgewire.toml:10: `nats.servers` item 2 must not hold a user, password or token
+      forgewire.toml:10: `nats.servers` item 2 must not hold a user, password or token: set nats.user with nats.password_file, nats.token_file, nats.nkey_file or nats.creds_file
       forgewire.toml:12: `stream.name` must have 1 to 255 bytes without spaces, control characters and . * > / \
       forgewire.toml:13: `stream.subject_prefix` must be 1 to 5 tokens of A-Z a-z 0-9 _ - with dots between them, at most 200 bytes
       forgewire.toml:14: `stream.manage` must be true or false
@@ -668,7 +674,7 @@ fn a_secret_in_an_item_is_in_no_error() {
 #[test]
 fn debug_of_a_configuration_shows_no_secret() {
     let place = Place::new(format!(
-        "[sources.a]\nkind = \"gitea\"\nsecret = \"{MARKER}-x\"\nauthorization = \"{MARKER}\"\n\
+        "[nats]\ntoken = \"{MARKER}\"\n[sources.a]\nkind = \"gitea\"\nsecret = \"{MARKER}-x\"\nauthorization = \"{MARKER}\"\n\
          danger_short_secret = true\n"
     ));
     let loaded = Config::load(&place.inputs());

@@ -479,8 +479,8 @@ async fn ten_thousand_events_of_one_delivery_are_stored_in_order_with_one_payloa
     let mut link = jetstream.link();
     link.wait_for(|link| *link != forgewire::jetstream::Link::Down).await.unwrap();
     let config = forgewire::config::Config::default();
-    let stream = forgewire::jetstream::stream::ensure(jetstream.client(), &config, false).await;
-    bucket::ensure(jetstream.client(), &config, &stream.unwrap()).await.unwrap();
+    let stream = forgewire::jetstream::stream::ensure(&jetstream, &config, false).await;
+    bucket::ensure(&jetstream, &config, &stream.unwrap()).await.unwrap();
     let room = Room { max_bytes: 900_000, bucket: "FORGE_LARGE".into() };
     let outbox = Outbox::new(Arc::new(jetstream), Duration::from_secs(1), room);
     let body = padded(2 * MIB);

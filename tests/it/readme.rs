@@ -288,7 +288,11 @@ fn deployment() -> TempDir {
     std::fs::write(dir.path().join("forgewire.toml"), &example).unwrap();
     std::fs::create_dir(dir.path().join("secrets")).unwrap();
     for name in example.split('"').filter(|text| text.starts_with("secrets/")) {
-        std::fs::write(dir.path().join(name), format!("a secret for {name}\n")).unwrap();
+        let content = match name.strip_suffix(".creds") {
+            Some(_) => crate::nats_auth::Operator::new().creds(None),
+            None => format!("a secret for {name}\n"),
+        };
+        std::fs::write(dir.path().join(name), content).unwrap();
     }
     dir
 }

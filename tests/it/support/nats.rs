@@ -55,6 +55,23 @@ impl NatsServer {
         }
     }
 
+    /// One with this configuration beside its flags, and what may be said of JetStream beside its store.
+    pub(crate) fn configured(text: &str, jetstream: &str) -> Self {
+        let mut server = Self::absent();
+        write_config_with(server.dir.path(), jetstream, text);
+        server.restart();
+        server
+    }
+
+    /// Waits until something listens on its port: one that begins with TLS greets nobody.
+    pub(crate) fn wait_for_port(&mut self) {
+        let port = self.port;
+        eventually("nats-server listens", || {
+            self.must_run();
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(drop)
+        });
+    }
+
     /// Stops it (SIGSTOP): its connections stay open, and nothing answers. Returns when it has stopped: a signal
     /// is sent before every thread has heard of it, and what comes in between would still be answered.
     pub(crate) fn freeze(&self) {
@@ -176,8 +193,12 @@ fn spawn(dir: &Path, port: &str) -> Child {
 
 /// JetStream is configured in the file: given by flags, a server that reads its file again would end it.
 fn write_config(dir: &Path, more: &str) {
+    write_config_with(dir, "", more);
+}
+
+fn write_config_with(dir: &Path, jetstream: &str, more: &str) {
     let store = dir.join("store");
-    let text = format!("jetstream {{ store_dir: \"{}\" }}\n{more}\n", store.display());
+    let text = format!("jetstream {{ store_dir: \"{}\"\n{jetstream} }}\n{more}\n", store.display());
     fs::write(dir.join("nats.conf"), text).unwrap();
 }
 
