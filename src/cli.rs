@@ -24,6 +24,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
 use crate::daemon::{RunError, StartError};
+use crate::systemd::SocketError;
 use settings::Settings;
 
 /// A delivery, or a message, was refused.
@@ -124,7 +125,8 @@ fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<ConfigError>() {
+    // A socket unit belongs to it, and starting again does not mend it either.
+    if error.is::<ConfigError>() || error.is::<SocketError>() {
         return CONFIG;
     }
     if error.is::<Usage>() {

@@ -10,6 +10,7 @@ mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::signal::unix::Signal;
@@ -20,16 +21,22 @@ use tracing::{info, warn};
 use crate::config::{Config, Http, Inputs};
 use crate::control::{self, Desk};
 use crate::facts;
+use crate::health::Health;
 use crate::ingress::{self, App, Gate};
 use crate::jetstream::ConnectError;
 use crate::listen::Limits;
 use crate::listen::server::{Outcome, ServeError, Server};
-use crate::listen::socket::{self, BindError};
+use crate::listen::socket::{self, BindError, Listener};
 use crate::live::Live;
 use crate::spool::{OpenError, ReadError, Spool};
+use crate::systemd::Sockets;
 use reload::Reloader;
 pub use sending::Drainer;
 use sending::Sending;
+
+/// How long a request may take that is still being sent at the end of the drain, when others wait for our
+/// successor: forges wait five seconds for an answer. What has been sent is answered sooner.
+const SUCCESSOR_WAITS: Duration = Duration::from_secs(3);
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +84,8 @@ pub struct Daemon {
     spool: Option<Arc<Spool>>,
     /// How many tasks publish what is in the spool.
     publishing: usize,
+    /// The socket for webhooks was given to us, and who connects after us is served by our successor.
+    activated: bool,
 }
 
 impl Daemon {
@@ -86,9 +95,23 @@ impl Daemon {
     ///
     /// [`StartError`] names the step and its operand, for example the address that is taken.
     pub async fn start(config: Config, allow_shrink: bool) -> Result<Self, StartError> {
+        Self::start_on(Sockets::default(), config, allow_shrink).await
+    }
+
+    /// As [`Daemon::start`], on the sockets that there are already.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] names the step and its operand, for example the address that is taken.
+    pub async fn start_on(
+        sockets: Sockets,
+        config: Config,
+        allow_shrink: bool,
+    ) -> Result<Self, StartError> {
         let config = Arc::new(config);
-        let hooks = socket::bind(config.http.listen)?;
-        let admin = socket::bind(config.admin.listen)?;
+        let activated = sockets.hooks.is_some();
+        let hooks = open_port(sockets.hooks, "http.listen", config.http.listen)?;
+        let admin = open_port(sockets.admin, "admin.listen", config.admin.listen)?;
         let spool = open_spool(&config).await?;
         let Sending { outbox, health, mut tasks, publishing } =
             Sending::start(&config, spool.as_ref(), allow_shrink).await?;
@@ -107,7 +130,7 @@ impl Daemon {
         });
         let hooks = Server::spawn(hooks, ingress::Hooks(Arc::clone(&app)), limits);
         let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
-        Ok(Self { app, hooks, admin, tasks, spool, publishing })
+        Ok(Self { app, hooks, admin, tasks, spool, publishing, activated })
     }
 
     /// Address of the webhook listener, with the real port.
@@ -126,6 +149,12 @@ impl Daemon {
     /// names.
     pub fn reload_from(&mut self, inputs: Inputs, hangup: Signal) {
         self.tasks.spawn(Reloader::new(Arc::clone(&self.app), inputs).run(hangup));
+    }
+
+    /// Whether it can store.
+    #[must_use]
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.app.health)
     }
 
     /// Waits until the stream has been seen to be usable.
@@ -164,7 +193,12 @@ impl Daemon {
         let Http { drain, stop_timeout, .. } = self.app.live.load().config().http;
         self.app.health.stopping();
         let hard = self.hooks.hard_stop();
-        let shutdown = self.hooks.shutdown(drain, stop_timeout);
+        let deadline = if self.activated {
+            stop_timeout.min(drain.saturating_add(SUCCESSOR_WAITS))
+        } else {
+            stop_timeout
+        };
+        let shutdown = self.hooks.shutdown(drain, deadline);
         tokio::pin!(shutdown);
         let outcome = tokio::select! {
             outcome = &mut shutdown => outcome,
@@ -214,6 +248,18 @@ fn name_of(ended: Option<&Result<&'static str, tokio::task::JoinError>>) -> &'st
         // A panic has been logged where it happened.
         Some(Err(_)) | None => "NATS",
     }
+}
+
+/// The socket that was given to us, or else a new one at the address of this key.
+fn open_port(
+    given: Option<std::net::TcpListener>,
+    key: &'static str,
+    addr: SocketAddr,
+) -> Result<Listener, BindError> {
+    let Some(given) = given else { return socket::bind(addr) };
+    let listener = socket::adopt(given)?;
+    facts::socket_taken_over(key, listener.local_addr());
+    Ok(listener)
 }
 
 async fn open_spool(config: &Config) -> Result<Option<Arc<Spool>>, StartError> {

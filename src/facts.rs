@@ -3,6 +3,7 @@
 //! Levels: ERROR is data lost or a person needed, WARN is odd and carried on, INFO is start, stop and
 //! reconnection, DEBUG is once per delivery. No line holds a secret, a signature, a body or an address.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tracing::{debug, error, info, trace, warn};
@@ -283,4 +284,14 @@ pub fn control_refused() {
 /// A connection to the control socket failed before it was one.
 pub fn control_cannot_accept(error: &std::io::Error) {
     warn!(%error, "The control socket takes no connection.");
+}
+
+/// A socket that the service manager opened is served, and the address of this key is not.
+pub fn socket_taken_over(key: &'static str, addr: SocketAddr) {
+    info!(key, %addr, "The service manager gave a socket; the address that is configured is not opened.");
+}
+
+/// The service manager cannot be told anything.
+pub fn service_manager_is_deaf(error: &std::io::Error) {
+    warn!(%error, "The service manager that NOTIFY_SOCKET names cannot be told how it goes.");
 }

@@ -67,6 +67,8 @@ pub mod source;
 #[cfg(feature = "daemon")]
 pub mod spool;
 #[cfg(feature = "daemon")]
+pub mod systemd;
+#[cfg(feature = "daemon")]
 pub mod tail;
 #[cfg(feature = "daemon")]
 pub mod telemetry;

@@ -12,6 +12,7 @@ use crate::config::Loaded;
 use crate::daemon::Daemon;
 use crate::facts;
 use crate::listen::socket;
+use crate::systemd::{Manager, Sockets};
 use crate::telemetry;
 
 /// Run the daemon until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the configuration anew.
@@ -29,10 +30,13 @@ impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = self.settings.load()?;
         telemetry::init(&loaded.config.log);
-        runtime()?.block_on(self.serve(loaded))
+        // Before there is a second thread.
+        let sockets = Sockets::of_environment()?;
+        runtime()?.block_on(self.serve(loaded, sockets))
     }
 
-    async fn serve(self, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    async fn serve(self, loaded: Loaded, sockets: Sockets) -> anyhow::Result<ExitCode> {
+        let manager = Manager::of_environment().context("cannot start a thread")?;
         let Loaded { config, warnings } = loaded;
         // Before the ports are open: a signal that comes from then on stops us in order.
         let signals = Mutex::new(Signals::take().context("cannot take signals")?);
@@ -45,10 +49,18 @@ impl Serve {
                 warn!(source = %source.name, "This source publishes deliveries that nobody signed (danger_accept_unsigned).");
             }
         }
-        let mut daemon = Daemon::start(config, self.allow_shrink).await?;
+        let starting = manager.starting();
+        let mut daemon = Daemon::start_on(sockets, config, self.allow_shrink).await?;
+        drop(starting);
         info!(hooks = %daemon.hooks_addr(), admin = %daemon.admin_addr(), "Listening.");
+        manager.ready();
+        let _following = manager.follow(daemon.health());
         daemon.reload_from(self.settings.inputs(), hangup);
-        let stop = async { signals.lock().await.next().await };
+        let mut stopping = None;
+        let stop = async {
+            signals.lock().await.next().await;
+            stopping = Some(manager.stopping());
+        };
         let hurry = async { signals.lock().await.next().await };
         daemon.run(stop, hurry).await?;
         info!("Stopped.");

@@ -95,6 +95,7 @@ impl Server {
             tasks: JoinSet::new(),
             refusals: Arc::new(Semaphore::new(MOST_REFUSALS)),
             starved: false,
+            socket_stays: listener.shared,
         };
         let task = tokio::spawn(acceptor.run(listener.inner, close.clone(), hard.clone()));
         Self { addr, shared, close, hard, acceptor: Some(AbortOnDropHandle::new(task)) }
@@ -136,7 +137,8 @@ impl Server {
     ///
     /// For `drain`, everything is served as before, except that each response closes its
     /// connection. Then the listener is closed, requests under way are finished, and idle
-    /// connections are closed. What is left `deadline` after the call is cut.
+    /// connections are closed. What is left `deadline` after the call is cut. On a socket that
+    /// was taken over, who connects after the drain waits there for the next who takes it over.
     ///
     /// # Errors
     ///
@@ -178,6 +180,8 @@ struct Acceptor<S> {
     refusals: Arc<Semaphore>,
     /// The last accept failed for want of something: said once, until one succeeds.
     starved: bool,
+    /// Our listener is one of several on the same socket, which stays open.
+    socket_stays: bool,
 }
 
 impl<S: Answer> Acceptor<S> {
@@ -213,6 +217,13 @@ impl<S: Answer> Acceptor<S> {
 
     /// Takes whoever has connected, closes the listener, and tells the connections.
     async fn close(&mut self, listener: TcpListener, hard: &CancellationToken) {
+        if self.socket_stays {
+            // Nobody is reset: who connects waits for our successor. To ignore handshakes would be to ignore them
+            // there, too.
+            drop(listener);
+            self.shared.close();
+            return;
+        }
         if ignore_handshakes(&listener).is_ok() {
             let settled = Instant::now() + HANDSHAKE;
             loop {

@@ -72,6 +72,8 @@ impl BindError {
 pub struct Listener {
     pub(super) inner: TcpListener,
     addr: SocketAddr,
+    /// Somebody else has the same socket open, and keeps it open when we close ours.
+    pub(super) shared: bool,
 }
 
 impl Listener {
@@ -102,7 +104,22 @@ fn open(addr: SocketAddr) -> io::Result<Listener> {
     socket.listen(BACKLOG)?;
     let inner = TcpListener::from_std(socket.into())?;
     let addr = inner.local_addr()?;
-    Ok(Listener { inner, addr })
+    Ok(Listener { inner, addr, shared: false })
+}
+
+/// Takes over a listening socket that somebody else opened, and keeps open for our successor. Must be called
+/// inside a tokio runtime.
+///
+/// # Errors
+///
+/// [`BindError`] if the runtime cannot wait for it.
+pub fn adopt(listener: std::net::TcpListener) -> Result<Listener, BindError> {
+    let addr = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)));
+    let adopted = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
+    match adopted {
+        Ok(inner) => Ok(Listener { inner, addr, shared: true }),
+        Err(source) => Err(BindError::System { addr, source }),
+    }
 }
 
 /// Sets what an accepted stream needs. A failure means that the peer has already gone.
