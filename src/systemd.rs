@@ -159,8 +159,12 @@ const fn text(readiness: Readiness) -> &'static str {
     match readiness {
         Readiness::Ready => "Connected: events go to JetStream.",
         Readiness::Spooling => "Spooling: JetStream takes no events.",
-        Readiness::SpoolBroken => "Refusing deliveries: JetStream takes no events, the spool is broken.",
-        Readiness::SpoolFull => "Refusing deliveries: JetStream takes no events, the spool is full.",
+        Readiness::SpoolBroken => {
+            "Refusing deliveries: JetStream takes no events, the spool is broken."
+        }
+        Readiness::SpoolFull => {
+            "Refusing deliveries: JetStream takes no events, the spool is full."
+        }
         Readiness::NoNats => "Refusing deliveries: NATS is not connected.",
         Readiness::NoStream => "Refusing deliveries: the stream cannot be used.",
         Readiness::Stopping => "Finishing what has been sent.",

@@ -28,7 +28,9 @@ impl Port {
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// The number of sockets is none.
-    #[error("LISTEN_FDS: `{0}` is not a number of sockets; whoever starts forgewire must set it to one")]
+    #[error(
+        "LISTEN_FDS: `{0}` is not a number of sockets; whoever starts forgewire must set it to one"
+    )]
     Count(String),
     /// More sockets than there are ports.
     #[error(
@@ -52,13 +54,13 @@ pub enum SocketError {
     Twice(&'static str),
     /// A datagram or Unix socket, or something else.
     #[error(
-        "the socket {name} of the service manager is no TCP socket ({source}); give its unit ListenStream= with a port, no ListenDatagram= and no path"
+        "the socket {name} of the service manager is no TCP socket ({reason}); give its unit ListenStream= with a port, no ListenDatagram= and no path"
     )]
     NotTcp {
         /// What it is for.
         name: &'static str,
         /// Which descriptor it is.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A connection, or a socket that was never told to listen.
     #[error(
@@ -111,7 +113,7 @@ fn take(
     name: &'static str,
 ) -> Result<Option<TcpListener>, SocketError> {
     let listener = given.take_tcp_listener(index);
-    let listener = listener.map_err(|source| SocketError::NotTcp { name, source })?;
+    let listener = listener.map_err(|reason| SocketError::NotTcp { name, reason })?;
     if listener.as_ref().is_some_and(|socket| !SockRef::from(socket).is_listener().unwrap_or(false))
     {
         return Err(SocketError::NotListening(name));

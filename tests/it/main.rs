@@ -38,6 +38,7 @@ mod strangers;
 mod stream;
 mod subject;
 mod support;
+mod systemd;
 mod tail;
 mod threats;
 mod tidy;

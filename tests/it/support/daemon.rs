@@ -57,7 +57,7 @@ impl Daemon {
     pub(crate) async fn with_open_files(nats: &NatsServer, most: u32) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]);
-        command.arg(env!("CARGO_BIN_EXE_forgewire"));
+        command.arg(env!("CARGO_BIN_EXE_forgewire")).stdin(Stdio::null());
         let daemon = Self::run(command, &nats.url, &sources(), &[]).await;
         daemon.ready().await;
         daemon
@@ -65,21 +65,31 @@ impl Daemon {
 
     /// Starts a daemon and waits only until it listens.
     pub(crate) async fn unready(nats_url: &str, config: &str, arguments: &[&str]) -> Self {
-        Self::run(Command::new(env!("CARGO_BIN_EXE_forgewire")), nats_url, config, arguments).await
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forgewire"));
+        command.stdin(Stdio::null());
+        Self::run(command, nats_url, config, arguments).await
     }
 
-    async fn run(mut command: Command, nats_url: &str, config: &str, arguments: &[&str]) -> Self {
+    /// Starts a daemon by this command, to which its arguments are added, and waits only until it listens.
+    pub(crate) async fn run(
+        mut command: Command,
+        nats_url: &str,
+        config: &str,
+        arguments: &[&str],
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("forgewire.toml");
         std::fs::write(&path, config).unwrap();
         // A test that has something to say about the spool says where it is, too.
         let spool = format!("spool.dir={}", dir.path().join("spool").display());
         let own = (!config.contains("[spool]")).then_some(["--set", &spool]);
+        // A test of the address itself names it.
+        let listen = (!arguments.contains(&"--listen")).then_some(["--listen", "127.0.0.1:0"]);
         let mut child = serve(&mut command, &path, nats_url)
+            .args(listen.iter().flatten())
             .args(own.iter().flatten())
             .args(arguments)
             .stderr(Stdio::piped())
-            .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .expect("forgewire starts");
@@ -156,15 +166,7 @@ impl Daemon {
 /// The rest of the command: addresses of its own, and a log to be read by tests.
 fn serve<'a>(command: &'a mut Command, config: &Path, nats_url: &str) -> &'a mut Command {
     command
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--admin-listen",
-            "127.0.0.1:0",
-            "--log-format",
-            "json",
-        ])
+        .args(["serve", "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
         .args(["--set", &format!("nats.servers={nats_url}"), "--config"])
         .arg(config)
         .env("FORGEWIRE_LOG__FILTER", "debug")
