@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -14,47 +15,76 @@ use crate::support::nats::eventually;
 
 /// How long a start may take, until it listens, and an orderly stop.
 const LIMIT: Duration = Duration::from_secs(30);
+/// The program under test.
+const THIS_ONE: &str = env!("CARGO_BIN_EXE_forgewire");
+
+/// How a daemon is started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Way {
+    /// On a socket that is open before it runs and after it has ended.
+    pub(crate) activated: bool,
+    /// By this program at first, instead of the one under test.
+    pub(crate) program: Option<PathBuf>,
+    /// Its `http.drain`, if not the default.
+    pub(crate) drain: Option<&'static str>,
+}
 
 /// `forgewire serve`; killed when it is dropped.
 pub(crate) struct Daemon {
     pub(crate) hooks: SocketAddr,
+    admin: SocketAddr,
     /// What it writes to standard error, of all its lives.
     pub(crate) log: PathBuf,
+    program: PathBuf,
+    /// The socket for webhooks where it is given one, as by systemd: open all the time.
+    socket: Option<TcpListener>,
     config: PathBuf,
     environment: Vec<(String, String)>,
     child: Option<Child>,
 }
 
 impl Daemon {
-    /// Prepares one that does not run yet, with `config` after the addresses, and its files in `dir`.
+    /// Prepares one that does not run yet, with `config` after the addresses, and its files in `dir` under this name.
     pub(crate) fn prepare(
         dir: &Path,
+        name: &str,
+        way: &Way,
         config: &str,
         environment: Vec<(String, String)>,
     ) -> Result<Self> {
         let [hooks, admin] = free_addresses()?;
-        let path = dir.join("forgewire.toml");
-        let addresses = format!("[http]\nlisten = \"{hooks}\"\n[admin]\nlisten = \"{admin}\"\n");
+        let socket = way.activated.then(|| TcpListener::bind(hooks)).transpose()?;
+        let path = dir.join(format!("{name}.toml"));
+        let drain = way.drain.map(|drain| format!("drain = \"{drain}\"\n")).unwrap_or_default();
+        let addresses =
+            format!("[http]\nlisten = \"{hooks}\"\n{drain}[admin]\nlisten = \"{admin}\"\n");
         std::fs::write(&path, addresses + config)?;
-        let log = dir.join("forgewire.log");
-        Ok(Self { hooks, log, config: path, environment, child: None })
+        let log = dir.join(format!("{name}.log"));
+        let program = way.program.clone().unwrap_or_else(|| THIS_ONE.into());
+        Ok(Self { hooks, admin, log, program, socket, config: path, environment, child: None })
+    }
+
+    /// From the next start on it is the program under test.
+    pub(crate) fn becomes_this_one(&mut self) {
+        self.program = THIS_ONE.into();
     }
 
     /// Starts it, and returns when it listens.
     pub(crate) fn start(&mut self) -> Result<()> {
         let log: File = OpenOptions::new().create(true).append(true).open(&self.log)?;
-        let child = Command::new(env!("CARGO_BIN_EXE_forgewire"))
+        let child = self
+            .command()?
             .args(["serve", "--log-format", "json", "--config"])
             .arg(&self.config)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .context("cannot start forgewire")?;
         self.child = Some(child);
         let began = Instant::now();
-        while TcpStream::connect(self.hooks).is_err() {
+        // A socket that is always open tells nothing.
+        let port = if self.socket.is_some() { self.admin } else { self.hooks };
+        while TcpStream::connect(port).is_err() {
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().unwrap()) {
                 bail!("forgewire ended at its start ({status}): {}", self.last_lines());
             }
@@ -62,6 +92,21 @@ impl Daemon {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+
+    /// The program, with the socket as its descriptor 3 where it is given one.
+    fn command(&self) -> Result<Command> {
+        let Some(socket) = &self.socket else {
+            let mut command = Command::new(&self.program);
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+            return Ok(command);
+        };
+        let mut command = Command::new("sh");
+        let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ exec \"$0\" \"$@\"";
+        command.args(["-c", script]).arg(&self.program);
+        command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", "hooks");
+        command.stdin(OwnedFd::from(socket.try_clone()?)).stdout(Stdio::null());
+        Ok(command)
     }
 
     /// Ends it at once, as a crash would.
@@ -108,7 +153,7 @@ impl Daemon {
 
     /// What `forgewire spool status` says of its spool.
     pub(crate) fn spool(&self) -> Result<Value> {
-        let output = Command::new(env!("CARGO_BIN_EXE_forgewire"))
+        let output = Command::new(&self.program)
             .args(["spool", "status", "--json", "--config"])
             .arg(&self.config)
             .output()?;

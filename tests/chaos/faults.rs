@@ -7,12 +7,15 @@ mod daemon;
 mod disk;
 mod link;
 mod mixed;
+mod restart;
 mod server;
 mod stream;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::daemon::Way;
+use crate::driver::Load;
 use crate::random::Random;
 use crate::setup::{Setup, Spool};
 use crate::tools::Tools;
@@ -31,6 +34,14 @@ pub(crate) enum Kind {
     DaemonKill,
     /// SIGTERM to the daemon
     DaemonTerm,
+    /// SIGTERM to the daemon and a start at once, on a socket that stays open: nobody may notice
+    Restart,
+    /// Two daemons behind a TCP balancer are started again, one after the other: nobody may notice
+    Roll,
+    /// The program of --previous fills its spool, and after SIGTERM this one goes on with it
+    Upgrade,
+    /// The same after kill -9
+    UpgradeKill,
     /// kill -9 of nats-server
     NatsKill,
     /// nats-server is stopped (SIGSTOP) and goes on
@@ -98,13 +109,25 @@ impl Kind {
             | Self::Rollback
             | Self::ClusterLeader
             | Self::ClusterRolling
+            | Self::Restart
+            | Self::Roll
+            | Self::Upgrade
+            | Self::UpgradeKill
             | Self::Mixed => Place::Alone,
         }
     }
 
     /// Whether it is in the short run.
     pub(crate) fn is_quick(self) -> bool {
-        !matches!(self, Self::Delay | Self::HalfClose | Self::NatsSlowStart | Self::ClusterLeader)
+        !matches!(
+            self,
+            Self::Delay
+                | Self::HalfClose
+                | Self::NatsSlowStart
+                | Self::ClusterLeader
+                | Self::Upgrade
+                | Self::UpgradeKill
+        )
     }
 
     /// Why it cannot be made here, and whether a tool is missing that could be installed.
@@ -113,6 +136,9 @@ impl Kind {
         match self {
             Self::DiskFull => spool().or_else(|| tools.mount.err().map(|why| (why, false))),
             Self::FsyncEio => spool().or_else(|| tools.strace.err().map(|why| (why, true))),
+            Self::Upgrade | Self::UpgradeKill => {
+                spool().or_else(|| tools.previous.as_ref().err().map(|why| (*why, false)))
+            }
             Self::Clock => tools.faketime.as_ref().err().map(|why| (*why, true)),
             _ => None,
         }
@@ -122,20 +148,54 @@ impl Kind {
     pub(crate) fn setup(self, tools: &Tools) -> Setup {
         let clock = matches!(self, Self::Clock | Self::Mixed);
         let small_disk = self == Self::DiskFull;
-        // Less than the small disk has, so that only the fault fills that.
-        let max_bytes = if small_disk { 128 << 20 } else { 1 << 30 };
+        let max_bytes = match self {
+            // Less than the small disk has, so that only the fault fills that.
+            Self::DiskFull => 128 << 20,
+            // It is to be full soon.
+            _ if self.upgrades() => 16 << 20,
+            _ => 1 << 30,
+        };
         let spool = Spool { small_disk, max_bytes, retain: self == Self::Rollback };
         Setup {
             cluster: matches!(self, Self::ClusterLeader | Self::ClusterRolling),
             spool: tools.spool.is_ok().then_some(spool),
             clock: tools.faketime.clone().ok().filter(|_| clock),
+            pair: self == Self::Roll,
+            way: self.way(tools),
         }
+    }
+
+    fn way(self, tools: &Tools) -> Way {
+        let program = tools.previous.clone().ok().filter(|_| self.upgrades());
+        let activated = self == Self::Restart || self.upgrades();
+        // As long as connections are used again by, with this load.
+        Way { activated, program, drain: (activated || self == Self::Roll).then_some("1s") }
+    }
+
+    fn upgrades(self) -> bool {
+        matches!(self, Self::Upgrade | Self::UpgradeKill)
+    }
+
+    /// What its phase sends, where the load is usually this.
+    pub(crate) fn load(self, load: Load) -> Load {
+        // The smallest spool that may be configured is to be full soon.
+        if self.upgrades() { Load { size: 8192, ..load } } else { load }
+    }
+
+    /// How often it can be made in one phase, if so many are asked for.
+    pub(crate) fn cycles(self, cycles: u32) -> u32 {
+        // There is no way back to the program of before.
+        if self.upgrades() { cycles.min(1) } else { cycles }
     }
 
     pub(crate) fn make(self) -> Box<dyn Fault> {
         match self {
             Self::DaemonKill => Box::new(daemon::Kill),
             Self::DaemonTerm => Box::new(daemon::Term),
+            Self::Restart => Box::new(restart::Restart),
+            Self::Roll => Box::new(restart::Roll),
+            Self::Upgrade => Box::new(restart::Upgrade::new(false)),
+            Self::UpgradeKill => Box::new(restart::Upgrade::new(true)),
             Self::Clock => Box::new(daemon::Clock),
             Self::NatsKill => Box::new(server::Kill),
             Self::NatsStop => Box::new(server::Stop),

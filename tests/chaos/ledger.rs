@@ -25,6 +25,11 @@ impl Outcome {
     pub(crate) fn is_kept(self) -> bool {
         matches!(self, Self::Published(_) | Self::Spooled)
     }
+
+    /// Whether a whole answer came.
+    pub(crate) fn is_answer(self) -> bool {
+        self.is_kept() || matches!(self, Self::Other(_))
+    }
 }
 
 /// One delivery.

@@ -9,6 +9,7 @@
     reason = "the bench talks to the terminal it was started from"
 )]
 
+mod balancer;
 mod client;
 mod daemon;
 mod driver;

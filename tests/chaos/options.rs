@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// The NATS server to run [default: nats-server]
     #[arg(long, value_name = "PATH", env = "FORGEWIRE_NATS_SERVER")]
     pub(crate) nats_server: Option<PathBuf>,
+    /// A forgewire of before, for the upgrades
+    #[arg(long, value_name = "PATH")]
+    pub(crate) previous: Option<PathBuf>,
     /// Whether the daemon is given a spool; auto asks it whether it has one
     #[arg(long, value_enum, default_value_t = Spool::Auto)]
     pub(crate) spool: Spool,

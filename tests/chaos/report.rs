@@ -114,6 +114,10 @@ fn notes(text: &mut String, name: &str, verdict: Option<&Verdict>, failed: Optio
             (verdict.unpromised, "stored though not answered 2xx"),
             (verdict.foreign, "of no delivery of this run"),
         ];
+        let waited = |phase: &str| ["restart", "roll", "upgrade"].contains(&phase);
+        if waited(name) {
+            notes.push(format!("the slowest answer took {:.2} s", verdict.slowest));
+        }
         let some = counts.iter().filter(|(count, _)| *count > 0);
         notes.extend(some.map(|(count, what)| format!("{count} {what}")));
         if !verdict.statuses.is_empty() {

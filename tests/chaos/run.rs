@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options, say: impl Fn(&str)) -> Result<Outcome> {
             interrupted.store(true, Ordering::Relaxed);
         });
     }
-    let tools = Tools::find(options.spool);
+    let tools = Tools::find(options.spool, options.previous.clone());
     let server = server_version()?;
     say(&format!(
         "seed {seed}, {server}, {} spool",
@@ -130,6 +130,7 @@ fn phase(bench: &Bench<'_>, tools: &Tools, kind: Kind, cycles: u32, seed: u64) -
         *place = Some(format!("did not run: {why}"));
         return phase;
     }
+    let cycles = kind.cycles(cycles);
     (bench.say)(&format!("{}: {cycles} cycles", phase.fault));
     phase.failed = guarded(|| cycles_of(bench, tools, kind, cycles, seed, &mut phase));
     phase
@@ -155,7 +156,8 @@ fn cycles_of(
     // Each phase has the same faults whichever others run.
     let mut random = Random::new(seed ^ (kind as u64) << 32);
     let run = u32::try_from(random.below(u32::MAX.into()))?;
-    let mut world = World::start(bench, kind.setup(tools), run)?;
+    let bench = Bench { load: kind.load(bench.load), ..*bench };
+    let mut world = World::start(&bench, kind.setup(tools), run)?;
     let made = make(&mut world, kind, cycles, &mut random, phase);
     // A phase that broke off has something to say all the same.
     let judged = world.judge().and_then(|verdict| {
@@ -200,7 +202,9 @@ fn keep_log(world: &World<'_>, phase: &Phase) -> Result<String> {
     let run = format!("chaos-{}", std::process::id());
     let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(run).join(&phase.fault);
     std::fs::create_dir_all(&dir)?;
-    std::fs::copy(&world.daemon.log, dir.join("forgewire.log"))?;
+    for log in world.logs() {
+        std::fs::copy(log, dir.join(log.file_name().context("a log has a name")?))?;
+    }
     for (number, server) in world.servers.iter().enumerate() {
         std::fs::write(dir.join(format!("nats-{number}.log")), server.log())?;
     }

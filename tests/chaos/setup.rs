@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::daemon::Way;
 use crate::payload::SOURCE;
 use crate::support::hook::SECRET;
 use crate::support::nats::{NatsServer, free_port};
@@ -13,7 +14,7 @@ use crate::support::nats::{NatsServer, free_port};
 const WINDOW: &str = "1h";
 
 /// What a phase is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
     /// Three servers, and no proxy before them.
     pub(crate) cluster: bool,
@@ -21,6 +22,9 @@ pub(crate) struct Setup {
     pub(crate) spool: Option<Spool>,
     /// The library that changes the daemon's clock.
     pub(crate) clock: Option<PathBuf>,
+    /// Two daemons with a spool each, behind a balancer.
+    pub(crate) pair: bool,
+    pub(crate) way: Way,
 }
 
 /// The daemon's spool.
@@ -38,6 +42,11 @@ impl Setup {
     /// Whether the daemon makes up for what a server forgets.
     pub(crate) fn retains(&self) -> bool {
         self.spool.as_ref().is_some_and(|spool| spool.retain)
+    }
+
+    /// Whether somebody listens all the time, so that nobody is refused.
+    pub(crate) fn always_listens(&self) -> bool {
+        self.pair || self.way.activated
     }
 
     /// Starts one server, or a cluster of three.

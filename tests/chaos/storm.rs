@@ -81,7 +81,7 @@ pub(crate) fn storm(bench: &Bench<'_>, nats: Nats, count: u32, seed: u64) -> Sto
 fn run(bench: &Bench<'_>, nats: Nats, count: u32, seed: u64, storm: &mut Storm) -> Result<()> {
     let run = u32::try_from(Random::new(seed ^ (nats as u64 + 1) << 48).below(u32::MAX.into()))?;
     let spool = Spool { small_disk: false, max_bytes: MAX_BYTES, retain: false };
-    let setup = Setup { cluster: false, spool: Some(spool), clock: None };
+    let setup = Setup { spool: Some(spool), ..Setup::default() };
     let mut world = World::prepare(bench, setup, run)?;
     match nats {
         Nats::Healthy => {}

@@ -3,6 +3,7 @@
 //! A target of its own, because the bench has no test harness.
 #![expect(dead_code, reason = "the parts are here without the run that uses all of them")]
 
+mod balancer;
 mod client;
 mod daemon;
 mod driver;
@@ -333,7 +334,7 @@ fn a_filled_disk_takes_nothing_more() {
 
 #[test]
 fn fsync_fails_for_a_process_that_strace_holds_and_for_no_longer() {
-    if Tools::find(Spool::Off).strace.is_err() {
+    if Tools::find(Spool::Off, None).strace.is_err() {
         assert!(std::env::var_os("CI").is_none(), "needs strace");
         return;
     }

@@ -16,10 +16,12 @@ pub(crate) struct Tools {
     pub(crate) strace: Result<(), &'static str>,
     pub(crate) faketime: Result<PathBuf, &'static str>,
     pub(crate) mount: Result<(), &'static str>,
+    /// A forgewire of before.
+    pub(crate) previous: Result<PathBuf, &'static str>,
 }
 
 impl Tools {
-    pub(crate) fn find(spool: Spool) -> Self {
+    pub(crate) fn find(spool: Spool, previous: Option<PathBuf>) -> Self {
         let spool = match spool {
             Spool::On => true,
             Spool::Off => false,
@@ -29,6 +31,7 @@ impl Tools {
             spool: spool.then_some(()).ok_or("this forgewire has no spool"),
             strace: runs(Command::new("strace").arg("-V")).ok_or("needs strace"),
             faketime: faketime_library().ok_or("needs faketime"),
+            previous: previous.ok_or("needs --previous, as of `make upgrade`"),
             mount: can_mount().ok_or("may not mount a tmpfs: needs root"),
         }
     }

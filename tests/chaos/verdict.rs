@@ -64,6 +64,8 @@ pub(crate) struct Verdict {
     /// Of these: those that came while the spool, if there is one, could have taken them.
     pub(crate) rejected: u64,
     pub(crate) refused: u64,
+    /// Of these: those that came while somebody should have listened.
+    pub(crate) turned_away: u64,
     pub(crate) unanswered: u64,
     /// Of these: those that were not under way while the daemon was killed.
     pub(crate) unexcused: u64,
@@ -85,6 +87,8 @@ pub(crate) struct Verdict {
     pub(crate) foreign: u64,
     /// Stored, and not answered 2xx: allowed.
     pub(crate) unpromised: u64,
+    /// The longest time until an answer, in seconds.
+    pub(crate) slowest: f64,
     /// Statuses other than 2xx.
     pub(crate) statuses: std::collections::BTreeMap<u16, u64>,
     pub(crate) examples: Vec<String>,
@@ -94,7 +98,7 @@ impl Verdict {
     /// Whether every promise was kept.
     pub(crate) fn is_good(&self) -> bool {
         let stored = self.missing + self.doubled + self.reordered + self.altered + self.foreign;
-        stored + self.unexcused + self.rejected == 0
+        stored + self.unexcused + self.rejected + self.turned_away == 0
     }
 
     fn example(&mut self, kind: &str, what: std::fmt::Arguments<'_>) {
@@ -122,6 +126,11 @@ pub(crate) struct Evidence {
     pub(crate) kills: Vec<(Duration, Duration)>,
     /// When nothing could be kept, by full or broken disks, on the ledger's clock. All the time without a spool.
     pub(crate) roomless: Vec<(Duration, Duration)>,
+    /// Somebody listened all the time.
+    pub(crate) always_listens: bool,
+    /// There were several daemons, none of which knows what is in another's spool: a delivery that was spooled has
+    /// no place in the order then.
+    pub(crate) several: bool,
 }
 
 impl Evidence {
@@ -207,7 +216,9 @@ impl<'a> Judge<'a> {
         }
         let newest = self.newest.entry(delivery.repository).or_insert(number);
         let before = self.deliveries[usize::try_from(*newest).unwrap()];
-        if delivery.outcome.is_kept() && before.began > delivery.ended {
+        let ordered = delivery.outcome.is_kept()
+            && !(self.evidence.several && delivery.outcome == Outcome::Spooled);
+        if ordered && before.began > delivery.ended {
             let (repository, newest) = (delivery.repository, *newest);
             self.verdict.reordered += 1;
             self.verdict.example(
@@ -227,6 +238,10 @@ impl<'a> Judge<'a> {
     pub(crate) fn finish(mut self, retain: bool) -> Verdict {
         self.verdict.deliveries = self.deliveries.len() as u64;
         for (number, delivery) in self.deliveries.iter().enumerate() {
+            if delivery.outcome.is_answer() {
+                let took = delivery.ended.saturating_sub(delivery.began).as_secs_f64();
+                self.verdict.slowest = self.verdict.slowest.max(took);
+            }
             match delivery.outcome {
                 Outcome::Published(_) => self.verdict.kept += 1,
                 Outcome::Spooled => {
@@ -234,7 +249,7 @@ impl<'a> Judge<'a> {
                     self.verdict.spooled += 1;
                 }
                 Outcome::Other(status) => self.other(number, delivery, status),
-                Outcome::Refused => self.verdict.refused += 1,
+                Outcome::Refused => self.refused(number, delivery),
                 // The bench waits for every answer: one that is pending will never come.
                 Outcome::Unanswered | Outcome::Pending => self.unanswered(number, delivery),
             }
@@ -257,6 +272,15 @@ impl<'a> Judge<'a> {
                 "rejected",
                 format_args!("{number} with {status}, from {began:.3?} to {ended:.3?}"),
             );
+        }
+    }
+
+    fn refused(&mut self, number: usize, delivery: &Delivery) {
+        self.verdict.refused += 1;
+        if self.evidence.always_listens {
+            self.verdict.turned_away += 1;
+            let began = delivery.began;
+            self.verdict.example("refused", format_args!("{number}, at {began:.3?}"));
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
+use crate::balancer::Balancer;
 use crate::daemon::Daemon;
 use crate::driver::{Driver, Load};
 use crate::ledger::{Ledger, Outcome};
@@ -46,6 +47,8 @@ pub(crate) struct Bench<'a> {
 /// A running phase. Dropping it ends everything.
 pub(crate) struct World<'a> {
     pub(crate) daemon: Daemon,
+    /// Another beside it, and what is before both.
+    pair: Option<(Daemon, Balancer)>,
     pub(crate) servers: Vec<NatsServer>,
     pub(crate) proxy: Proxy,
     pub(crate) ledger: Arc<Ledger>,
@@ -81,25 +84,41 @@ impl<'a> World<'a> {
         let servers = setup.start_servers();
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, servers[0].port));
         let proxy = Proxy::start(bench.runtime, server)?;
-        let disk = dir.path().join("disk");
+        let disk = disk_of(dir.path());
         std::fs::create_dir(&disk)?;
-        let spool = disk.join("spool");
         let small = setup.spool.as_ref().is_some_and(|spool| spool.small_disk);
         let disk = small.then(|| Tmpfs::mount(&disk, SMALL)).transpose()?;
         let direct: Vec<_> = servers.iter().map(|server| server.url.clone()).collect();
         let through = [format!("nats://{}", proxy.address)];
         let urls = if setup.cluster { &*direct } else { &through };
         let environment = setup.environment(dir.path())?;
-        let config = setup.configuration(urls, &spool);
-        let mut daemon = Daemon::prepare(dir.path(), &config, environment)?;
-        daemon.start()?;
+        let start = |name: &str| {
+            let spool = disk_of(dir.path()).join(format!("spool of {name}"));
+            let config = setup.configuration(urls, &spool);
+            let environment = environment.clone();
+            let mut daemon = Daemon::prepare(dir.path(), name, &setup.way, &config, environment)?;
+            daemon.start().map(|()| daemon)
+        };
+        let daemon = start("forgewire")?;
+        let pair = if setup.pair {
+            let other = start("other")?;
+            let both = vec![daemon.hooks, other.hooks];
+            Some((other, Balancer::start(bench.runtime, both)?))
+        } else {
+            None
+        };
         let client = bench.runtime.block_on(connect(direct))?;
-        let mut evidence = Evidence::default();
+        let mut evidence = Evidence {
+            always_listens: setup.always_listens(),
+            several: setup.pair,
+            ..Evidence::default()
+        };
         if setup.spool.is_none() {
             evidence.roomless.push((Duration::ZERO, Duration::MAX));
         }
         let mut world = World {
             daemon,
+            pair,
             servers,
             proxy,
             ledger: Arc::new(Ledger::open()),
@@ -122,8 +141,8 @@ impl<'a> World<'a> {
     /// Starts the senders.
     pub(crate) fn send(&mut self) {
         let Bench { runtime, load, .. } = self.bench;
-        self.driver =
-            Some(Driver::start(runtime, *load, self.daemon.hooks, self.run, &self.ledger));
+        let address = self.pair.as_ref().map_or(self.daemon.hooks, |(_, before)| before.address);
+        self.driver = Some(Driver::start(runtime, *load, address, self.run, &self.ledger));
     }
 
     /// Waits until the senders have sent what they were to send, and have their answers.
@@ -133,13 +152,25 @@ impl<'a> World<'a> {
         })
     }
 
+    /// Every daemon, in the order in which they are told apart.
+    pub(crate) fn daemons(&mut self) -> impl Iterator<Item = &mut Daemon> {
+        let other = self.pair.iter_mut().map(|(other, _)| other);
+        std::iter::once(&mut self.daemon).chain(other)
+    }
+
+    /// The logs of every daemon.
+    pub(crate) fn logs(&self) -> impl Iterator<Item = &Path> {
+        let other = self.pair.iter().map(|(other, _)| other);
+        std::iter::once(&self.daemon).chain(other).map(|daemon| daemon.log.as_path())
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
     /// Where the spool's disk is mounted, if it has one of its own.
     pub(crate) fn disk(&self) -> PathBuf {
-        self.dir.path().join("disk")
+        disk_of(self.dir.path())
     }
 
     pub(crate) fn has_clock(&self) -> bool {
@@ -154,7 +185,7 @@ impl<'a> World<'a> {
     pub(crate) fn hold(&mut self, how_long: Duration) -> Result<()> {
         let end = Instant::now() + how_long;
         loop {
-            self.daemon.check()?;
+            self.daemons().try_for_each(Daemon::check)?;
             ensure!(!self.bench.interrupted.load(Ordering::Relaxed), "interrupted");
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -317,13 +348,18 @@ impl<'a> World<'a> {
     pub(crate) fn emptied(&mut self, limit: Duration) -> Result<()> {
         let mut said = Err(anyhow!("there is no spool"));
         let emptied = self.until_in(limit, "the spool is empty", |world| {
-            said = world.daemon.spool();
-            said.as_ref().is_ok_and(|spool| spool["waiting"] == 0)
+            said = world.daemons().map(|daemon| daemon.spool()).collect::<Result<Vec<_>>>();
+            said.as_ref().is_ok_and(|spools| spools.iter().all(|spool| spool["waiting"] == 0))
         });
         let said = said?;
-        emptied.with_context(|| format!("the spool: {said}"))?;
-        ensure!(said["dead"] == 0, "dead letters: {said}");
+        emptied.with_context(|| format!("the spool: {said:?}"))?;
+        ensure!(said.iter().all(|spool| spool["dead"] == 0), "dead letters: {said:?}");
         Ok(())
+    }
+
+    /// As [`World::emptied`], within the usual limit.
+    pub(crate) fn emptied_soon(&mut self) -> Result<()> {
+        self.emptied(LIMIT)
     }
 
     /// Nothing could be kept from `since` until now: the disk was full, or broken.
@@ -380,6 +416,11 @@ impl<'a> World<'a> {
         self.bench.runtime.block_on(read)?;
         Ok(judge.finish(self.setup.retains()))
     }
+}
+
+/// Where the spools are.
+fn disk_of(dir: &Path) -> PathBuf {
+    dir.join("disk")
 }
 
 async fn connect(urls: Vec<String>) -> Result<async_nats::Client> {
