@@ -41,7 +41,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs bench chaos storm fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps
+.PHONY: help run test lint doc docs bench chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -90,14 +90,26 @@ chaos: chaos-deps ## Make faults under load and compare what was acknowledged wi
 storm: chaos-deps ## Deliver 100,000 times as fast as it goes: with NATS healthy, slow and absent
 	$(chaos) --storm 100000 $(ARGS)
 
+# A forgewire of before, built as the fault bench is, below a directory of its own.
+PREVIOUS ?= HEAD~1
+previous := target/previous
+
+upgrade: chaos-deps ## Build the commit PREVIOUS=HEAD~1, let it fill its spool, and upgrade from it
+	rm -rf $(previous)/source
+	mkdir -p $(previous)/source
+	git archive $(PREVIOUS) | tar -x -C $(previous)/source
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 $(CARGO) build --locked --release \
+		--bin forgewire --manifest-path $(previous)/source/Cargo.toml --target-dir $(previous)/target
+	$(chaos) --faults upgrade,upgrade-kill --previous $(previous)/target/release/forgewire $(ARGS)
+
 fuzz: fuzz-deps ## Give arbitrary input to what reads input, for SECONDS=30 per target
 	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(TARGETS)
 
 deps: ## Install nats-server if it is missing
 	$(call need,nats-server)
 
-test-deps: ## Install what the tests run: nats-server, curl, openssl, strace, faketime
-	$(call need,nats-server curl openssl strace faketime)
+test-deps: ## Install what the tests run: nats-server, curl, openssl, strace, faketime, tools of systemd
+	$(call need,nats-server curl openssl strace faketime systemd-analyze:systemd)
 
 chaos-deps: ## Install what the fault bench runs: nats-server, strace, faketime
 	$(call need,nats-server strace faketime)

@@ -151,8 +151,8 @@ impl Kind {
         let max_bytes = match self {
             // Less than the small disk has, so that only the fault fills that.
             Self::DiskFull => 128 << 20,
-            // It is to be full soon.
-            _ if self.upgrades() => 16 << 20,
+            // It is to be full soon: the least that may be configured.
+            _ if self.upgrades() => 96 << 20,
             _ => 1 << 30,
         };
         let spool = Spool { small_disk, max_bytes, retain: self == Self::Rollback };
@@ -178,8 +178,8 @@ impl Kind {
 
     /// What its phase sends, where the load is usually this.
     pub(crate) fn load(self, load: Load) -> Load {
-        // The smallest spool that may be configured is to be full soon.
-        if self.upgrades() { Load { size: 8192, ..load } } else { load }
+        // A spool is to be full soon.
+        if self.upgrades() { Load { size: 64 << 10, ..load } } else { load }
     }
 
     /// How often it can be made in one phase, if so many are asked for.

@@ -20,7 +20,7 @@ const MOST_IDLE: usize = 8;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "chaos")]
 pub(crate) struct Options {
-    /// Times that a fault is made and ended, in all [default: 228, with --short one each]
+    /// Times that a fault is made and ended, in all [default: 276, with --short one each]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) cycles: Option<u32>,
     /// Seconds that a fault lasts, about [default: 3, with --short 1]

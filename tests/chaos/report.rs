@@ -109,7 +109,7 @@ fn notes(text: &mut String, name: &str, verdict: Option<&Verdict>, failed: Optio
             (verdict.repeated, "stored again, marked or in a stream that was made anew"),
             (
                 verdict.other - verdict.rejected,
-                "503 that the fault explains: a disk that is full or broken",
+                "503 that the fault explains: a spool or a disk that is full or broken",
             ),
             (verdict.unpromised, "stored though not answered 2xx"),
             (verdict.foreign, "of no delivery of this run"),
