@@ -33,6 +33,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser as _, ValueEnum as _};
 use serde_json::json;
 
+use crate::balancer::Balancer;
 use crate::client::{NoAnswer, Pool};
 use crate::daemon::until_said;
 use crate::faults::Kind;
@@ -151,6 +152,47 @@ fn an_unanswered_one_is_excused_only_by_a_kill_of_the_daemon() {
         assert_eq!((verdict.unanswered, verdict.refused), (1, 1));
         assert_eq!((verdict.unexcused, verdict.is_good()), (u64::from(!good), good));
     }
+}
+
+#[test]
+fn a_refused_one_is_excused_only_where_nobody_has_to_listen() {
+    let deliveries = [delivery(0, 1, Outcome::Refused), delivery(2, 5, Outcome::Other(503))];
+    for always_listens in [false, true] {
+        let roomless = vec![(Duration::ZERO, Duration::MAX)];
+        let evidence = Evidence { always_listens, roomless, ..Evidence::default() };
+        let verdict = Judge::new(&deliveries, &evidence).finish(false);
+        assert_eq!((verdict.refused, verdict.turned_away), (1, always_listens.into()));
+        assert_eq!(verdict.is_good(), !always_listens);
+        assert!((verdict.slowest - 3.0).abs() < f64::EPSILON, "of what was answered");
+    }
+}
+
+#[test]
+fn of_several_daemons_only_what_was_published_at_once_has_a_place_in_the_order() {
+    let evidence = Evidence { several: true, ..Evidence::default() };
+    for (first, reordered) in [(Outcome::Spooled, 0), (Outcome::Published(2), 1)] {
+        let deliveries = [delivery(0, 1, first), delivery(2, 3, Outcome::Published(1))];
+        let mut judge = Judge::new(&deliveries, &evidence);
+        [(1, 1), (0, 2)].map(|(number, sequence)| judge.take(&stored(number, sequence)));
+        assert_eq!(judge.finish(false).reordered, reordered, "{first:?}");
+    }
+}
+
+#[test]
+fn a_balancer_goes_round_and_passes_over_who_does_not_accept() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ((one, of_one), (two, of_two)) = (server(1), server(1));
+    let balancer = Balancer::start(runtime.handle(), vec![one, gone, two]).unwrap();
+    let hook = payload::hook(1, 1, 1, 0);
+    for _ in 0..6 {
+        // Nothing is kept: each delivery has a connection of its own.
+        let pool = Pool::new(balancer.address, 0);
+        let answer = runtime.block_on(pool.deliver("/hooks/gitea", &hook)).unwrap();
+        assert_eq!(answer.0, 503);
+    }
+    let counts = [of_one, of_two].map(|count| count.load(Ordering::SeqCst));
+    assert_eq!(counts, [2, 4], "what the one in the middle does not take goes to the next");
 }
 
 #[test]

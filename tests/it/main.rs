@@ -42,3 +42,4 @@ mod systemd;
 mod tail;
 mod threats;
 mod tidy;
+mod upgrade;

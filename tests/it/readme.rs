@@ -22,10 +22,12 @@ enum Run {
     Dev(&'static str, &'static str),
     /// Here, with the example configuration in the place of the one in `/etc`.
     Configured,
+    /// Here, with all that it installs below a directory.
+    Installation,
     /// By the continuous integration: `.ci/run` or the Makefile holds this line.
     Integration(&'static str),
 }
-use Run::{Configured, Dev, Integration};
+use Run::{Configured, Dev, Installation, Integration};
 
 /// Every command of the README, by its first line.
 const COMMANDS: &[(&str, Run)] = &[
@@ -35,6 +37,22 @@ const COMMANDS: &[(&str, Run)] = &[
     (r#"secret="${XDG_STATE_HOME:-"#, Dev("", "forge.gitea.acme.widgets.push.updated.main")),
     ("forgewire check", Configured),
     ("forgewire serve", Configured),
+    (r#"install -D -m 0755 "$(command -v forgewire)" /usr/local/bin/forgewire"#, Installation),
+    (
+        "install -D -m 0644 -t /etc/systemd/system deploy/systemd/forgewire.service deploy/systemd/forgewire.socket",
+        Installation,
+    ),
+    (
+        "install -D -m 0644 deploy/systemd/forgewire.sysusers /etc/sysusers.d/forgewire.conf",
+        Installation,
+    ),
+    ("systemd-sysusers", Installation),
+    ("install -d -m 0750 -g forgewire /etc/forgewire /etc/forgewire/secrets", Installation),
+    (
+        "install -m 0640 -g forgewire config/example.toml /etc/forgewire/forgewire.toml",
+        Installation,
+    ),
+    ("systemctl enable --now forgewire.service", Installation),
     ("curl --fail --silent http://127.0.0.1:8081/livez", Dev("", r#""alive""#)),
     ("curl --fail --silent http://127.0.0.1:8081/readyz", Dev("", r#""ready""#)),
     ("curl --fail --silent http://127.0.0.1:8081/version", Dev("", r#""forgewire""#)),
@@ -247,6 +265,43 @@ async fn commands_beside_a_running_dev_do_what_the_readme_says() {
     })
     .await;
     dev.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_installed_for_systemd_starts_with_the_machine_and_has_its_user() {
+    if !crate::systemd::has("systemctl") || !crate::systemd::has("systemd-sysusers") {
+        return;
+    }
+    let machine = tempfile::tempdir().unwrap();
+    let root = machine.path().to_str().unwrap();
+    for command in commands() {
+        if !matches!(row(&command).1, Installation) {
+            continue;
+        }
+        // The group is there on no machine that has none yet, and nothing is started.
+        let adapted = command
+            .replace(" /usr/", &format!(" {root}/usr/"))
+            .replace(" /etc/", &format!(" {root}/etc/"))
+            .replace(" -g forgewire", "")
+            .replace("systemd-sysusers", &format!("systemd-sysusers --root={root}"))
+            .replace("systemctl enable --now", &format!("systemctl --root={root} enable"));
+        let mut shell = in_home(Command::new("sh"), machine.path());
+        let output = shell.args(["-eu", "-c", &adapted]).output().await.unwrap();
+        assert!(output.status.success(), "{adapted}: {output:?}");
+    }
+    let there = |path: &str| machine.path().join(path);
+    for wanted in [
+        "etc/systemd/system/multi-user.target.wants/forgewire.service",
+        "etc/systemd/system/sockets.target.wants/forgewire.socket",
+    ] {
+        let target = std::fs::read_link(there(wanted)).expect(wanted);
+        assert!(target.starts_with("/etc/systemd/system"), "{wanted}: {target:?}");
+    }
+    let users = std::fs::read_to_string(there("etc/passwd")).unwrap();
+    assert!(users.lines().any(|line| line.starts_with("forgewire:")), "{users}");
+    let version = Command::new(there("usr/local/bin/forgewire")).arg("--version").output().await;
+    assert!(version.unwrap().status.success());
+    assert!(there("etc/forgewire/forgewire.toml").exists());
 }
 
 fn only_block(info: &str) -> Value {
