@@ -29,7 +29,7 @@ use crate::listen::server::{Outcome, ServeError, Server};
 use crate::listen::socket::{self, BindError, Listener};
 use crate::live::Live;
 use crate::spool::{OpenError, ReadError, Spool};
-use crate::systemd::Sockets;
+use crate::systemd::{Manager, Sockets};
 use reload::Reloader;
 pub use sending::Drainer;
 use sending::Sending;
@@ -146,9 +146,9 @@ impl Daemon {
     }
 
     /// From now on takes a newer configuration from `inputs` at every `hangup`, and when a file has changed that it
-    /// names.
-    pub fn reload_from(&mut self, inputs: Inputs, hangup: Signal) {
-        self.tasks.spawn(Reloader::new(Arc::clone(&self.app), inputs).run(hangup));
+    /// names; `manager` hears of it.
+    pub fn reload_from(&mut self, inputs: Inputs, hangup: Signal, manager: &Manager) {
+        self.tasks.spawn(Reloader::new(Arc::clone(&self.app), inputs, manager.clone()).run(hangup));
     }
 
     /// Whether it can store.

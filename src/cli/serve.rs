@@ -55,7 +55,7 @@ impl Serve {
         info!(hooks = %daemon.hooks_addr(), admin = %daemon.admin_addr(), "Listening.");
         manager.ready();
         let _following = manager.follow(daemon.health());
-        daemon.reload_from(self.settings.inputs(), hangup);
+        daemon.reload_from(self.settings.inputs(), hangup, &manager);
         let mut stopping = None;
         let stop = async {
             signals.lock().await.next().await;

@@ -13,19 +13,21 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::config::{Config, ConfigError, Inputs, Loaded, NamedFile};
 use crate::facts;
 use crate::ingress::App;
+use crate::systemd::Manager;
 use crate::telemetry;
 
 /// Keeps the daemon's configuration up to date.
 pub(super) struct Reloader {
     app: Arc<App>,
     inputs: Inputs,
+    manager: Manager,
     watched: Watched,
 }
 
 impl Reloader {
-    pub(super) fn new(app: Arc<App>, inputs: Inputs) -> Self {
+    pub(super) fn new(app: Arc<App>, inputs: Inputs, manager: Manager) -> Self {
         let watched = Watched::new(app.live.load().config().files());
-        Self { app, inputs, watched }
+        Self { app, inputs, manager, watched }
     }
 
     /// Reloads at every `hangup`, and when files have changed. Never ends by itself.
@@ -52,6 +54,7 @@ impl Reloader {
 
     async fn reload(&mut self, why: &'static str) {
         facts::reloading(why);
+        self.manager.reloading();
         // Before the files are read: what changes meanwhile is tried again.
         let before = self.watched.now().await;
         let inputs = self.inputs.clone();
@@ -68,6 +71,7 @@ impl Reloader {
             // It panicked, and that was logged.
             Err(_gone) => {}
         }
+        self.manager.ready();
     }
 
     fn swap(&self, newer: &Config) {
