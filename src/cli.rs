@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod dev;
 mod docs;
+mod health;
 mod nats_access;
 mod nats_url;
 mod schema;
@@ -27,7 +28,7 @@ use crate::daemon::{RunError, StartError};
 use crate::systemd::SocketError;
 use settings::Settings;
 
-/// A delivery, or a message, was refused.
+/// A delivery, or a message, was refused; the daemon is not ready.
 const REFUSED: u8 = 1;
 /// The command line is wrong.
 const USAGE: u8 = 64;
@@ -56,6 +57,8 @@ enum Command {
     Serve(serve::Serve),
     /// Print events as they arrive, one line each.
     Tail(Box<tail::Tail>),
+    /// Ask the running daemon whether a delivery could be stored; for the health checks of containers.
+    Health(health::Health),
     /// Check a configuration, without network, and say what is wrong with it.
     Check(check::Check),
     /// Run everything in one, for trying: NATS, the daemon, a source per kind; print what arrives.
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Tail(tail) => tail.run(),
+        Command::Health(health) => health.run(),
         Command::Check(check) => check.run(),
         Command::Dev(dev) => dev.run(),
         Command::Send(send) => send.run(),

@@ -20,6 +20,7 @@ mod sections;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 pub use self::error::{ConfigError, Problem, Warning};
 pub use self::files::NamedFile;
@@ -81,12 +82,7 @@ impl Config {
     /// [`ConfigError`] lists every problem found, each with its key and where it came from. What
     /// only the merged configuration can show is looked for when each layer is sound.
     pub fn load(inputs: &Inputs) -> Result<Loaded, ConfigError> {
-        let mut layers = Layers::default();
-        if let Some(path) = inputs.file() {
-            file::read(path, &mut layers);
-        }
-        inputs.read_environment(&mut layers);
-        inputs.read_flags(&mut layers);
+        let mut layers = read(inputs);
         ConfigError::unless_empty(std::mem::take(&mut layers.problems))?;
 
         let values = layers.values();
@@ -117,6 +113,30 @@ impl Config {
             },
             warnings: found.warnings,
         })
+    }
+
+    /// Reads where the daemon of these `inputs` answers probes (`admin.listen`), and nothing else.
+    ///
+    /// Who asks a running daemon for its health need not be able to read its secrets, and a mistake made
+    /// since it started says nothing of how it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with what hides the value: it is wrong, or the file cannot be read and no layer
+    /// above it gives one.
+    pub fn admin_listen(inputs: &Inputs) -> Result<SocketAddr, ConfigError> {
+        const KEY: &str = "admin.listen";
+        let mut layers = read(inputs);
+        let given = layers.topmost(KEY);
+        let mut problems = std::mem::take(&mut layers.problems);
+        problems
+            .retain(|problem| problem.is_of(KEY) || (given.is_none() && problem.hides_the_file()));
+        ConfigError::unless_empty(problems)?;
+        match given.map(|text| text.parse()) {
+            None => Ok(Admin::default().listen),
+            Some(Ok(address)) => Ok(address),
+            Some(Err(_)) => Err(Problem::Unmergeable.into()),
+        }
     }
 
     /// Whether a layer above the defaults gives `key`, for example `stream.max_age`.
@@ -152,4 +172,15 @@ impl Config {
         let missing = self.sources.is_empty().then_some(Problem::NoSource);
         ConfigError::unless_empty(missing.into_iter().collect())
     }
+}
+
+/// The layers that are given, and what is wrong with each by itself.
+fn read(inputs: &Inputs) -> Layers {
+    let mut layers = Layers::default();
+    if let Some(path) = inputs.file() {
+        file::read(path, &mut layers);
+    }
+    inputs.read_environment(&mut layers);
+    inputs.read_flags(&mut layers);
+    layers
 }

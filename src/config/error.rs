@@ -245,6 +245,21 @@ impl Problem {
         }
     }
 
+    /// Whether it is a fault of the value of `key` by itself.
+    pub(super) fn is_of(&self, key: &str) -> bool {
+        match self {
+            Self::BadValue { key: of, .. } | Self::Duplicate { key: of, .. } => {
+                *of == KeyName::new(key)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing is known of the file for it.
+    pub(super) fn hides_the_file(&self) -> bool {
+        matches!(self, Self::File { .. } | Self::Syntax { .. })
+    }
+
     /// The line of the file that it is about.
     pub(super) fn line(&self) -> Option<usize> {
         let (Self::BadValue { origin, .. }

@@ -228,6 +228,12 @@ impl Layers {
         Values(values)
     }
 
+    /// The text that the highest layer with this key gives it.
+    pub(super) fn topmost(&self, key: &str) -> Option<String> {
+        let value = self.stack.iter().rev().find_map(|layer| layer.0.get(key))?;
+        value.clone().into_string().ok()
+    }
+
     /// Merges the layers, which must be sound.
     pub(super) fn merge(self) -> Result<(Merged, Origins, Vault), ConfigError> {
         let mut builder = config::Config::builder();

@@ -8,6 +8,7 @@ mod consumers;
 mod contract;
 mod dev;
 mod docs;
+mod health;
 mod hostile;
 mod large;
 mod limits;
