@@ -6,6 +6,7 @@ mod bitbucket_dc;
 mod config;
 mod consumers;
 mod contract;
+mod deploy;
 mod dev;
 mod docs;
 mod health;
