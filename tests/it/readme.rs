@@ -113,6 +113,9 @@ const COMMANDS: &[(&str, Run)] = &[
     ("make doc", Integration("doc() { make doc; }")),
     ("make test", Integration("test() { make test; }")),
     ("make fuzz", Integration("fuzz() { quickly_built make fuzz SECONDS=")),
+    ("make deny", Integration("deny() { make deny; }")),
+    ("make deploy-check", Integration("deploy() { make deploy-check; }")),
+    ("make image-test", Integration("container() { make image-test; }")),
     (".ci/run", Integration("all=(packages versions")),
 ];
 
