@@ -440,3 +440,33 @@ fn the_manifests_name_each_other() {
     );
     assert!(replicas > kept, "one can be taken away: {replicas:?} {kept:?}");
 }
+
+/// The values of a key in a section of a unit, in their order.
+fn unit(name: &str, section: &str, key: &str) -> Vec<String> {
+    let text = text(&format!("deploy/systemd/{name}"));
+    let start = format!("[{section}]");
+    let lines = text.lines().skip_while(|line| *line != start).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with('['));
+    let values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    values.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_units_say_what_image_and_code_say() {
+    let code = Config::default();
+    let service = |key: &str| {
+        let values = unit("forgewire.service", "Service", key);
+        assert_eq!(values.len(), 1, "{key}");
+        values[0].clone()
+    };
+    assert_eq!(service("ExecStart"), format!("{PROGRAM} serve --config {CONFIGURATION}"));
+    assert_eq!(Path::new("/var/lib").join(service("StateDirectory")), code.spool.dir);
+    let stop = humantime::parse_duration(&format!("{}s", service("TimeoutStopSec"))).unwrap();
+    assert!(stop >= code.http.stop_timeout + Duration::from_secs(5), "{stop:?}");
+    // The name that the number has in the image.
+    let user = service("User");
+    assert!(text("deploy/container/rootfs").contains(&format!("'{user}:x:{USER}:")), "{user}");
+    assert_eq!(service("Group"), user);
+    let listen = unit("forgewire.socket", "Socket", "ListenStream");
+    assert_eq!(listen, [code.http.listen.to_string()]);
+}
