@@ -173,7 +173,9 @@ fn of_several_daemons_only_what_was_published_at_once_has_a_place_in_the_order()
     for (first, reordered) in [(Outcome::Spooled, 0), (Outcome::Published(2), 1)] {
         let deliveries = [delivery(0, 1, first), delivery(2, 3, Outcome::Published(1))];
         let mut judge = Judge::new(&deliveries, &evidence);
-        [(1, 1), (0, 2)].map(|(number, sequence)| judge.take(&stored(number, sequence)));
+        for (number, sequence) in [(1, 1), (0, 2)] {
+            judge.take(&stored(number, sequence));
+        }
         assert_eq!(judge.finish(false).reordered, reordered, "{first:?}");
     }
 }

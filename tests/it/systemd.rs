@@ -319,7 +319,7 @@ impl Told {
 const EXTEND: &str = "EXTEND_TIMEOUT_USEC=15000000\n";
 
 #[tokio::test]
-async fn the_manager_is_told_of_start_state_and_stop_in_order() {
+async fn the_manager_is_told_of_start_state_reload_and_stop_in_order() {
     let (mut nats, told) = (NatsServer::absent(), Told::open());
     let config = with_drain("0s");
     let mut daemon = Daemon::run(told.command(), &nats.url, &config, &[]).await;
@@ -330,6 +330,12 @@ async fn the_manager_is_told_of_start_state_and_stop_in_order() {
     nats.launch();
     let connected = "STATUS=Connected: events go to JetStream.\n";
     assert_eq!(told.until(connected).await, [connected]);
+    daemon.signal(Signal::HUP);
+    let reload = told.until("READY=1\n").await;
+    assert!(
+        reload.len() == 2 && reload[0].starts_with("RELOADING=1\nMONOTONIC_USEC="),
+        "{reload:?}"
+    );
     daemon.signal(Signal::TERM);
     let stop = "STOPPING=1\nSTATUS=Finishing what has been sent.\n";
     assert_eq!(told.until(EXTEND).await, [stop, EXTEND]);
