@@ -1,4 +1,4 @@
-//! The HTTP/1.1 connection server: sockets, connections, their limits and the stop.
+//! The connection server: sockets, TLS, connections, their limits and the stop.
 //!
 //! In comes a bound [`socket::Listener`] and an axum router, out come the router's answers. It
 //! knows nothing of webhooks: who has authenticated is told to it through
@@ -11,6 +11,8 @@ mod io;
 pub mod registry;
 pub mod server;
 pub mod socket;
+mod stage;
+pub mod tls;
 
 use std::time::Duration;
 
@@ -25,7 +27,8 @@ pub struct Limits {
     /// counts as 8 KiB.
     pub max_header_bytes: usize,
     /// Time from the first byte of a request head to its last (408), and from a connection's start
-    /// to its first byte (closed). Defaults to 10 s.
+    /// to its first byte (closed); with TLS also from its start to the end of the handshake (closed).
+    /// Defaults to 10 s.
     pub header_timeout: Duration,
     /// Time for a whole body to arrive (408), and for a client to take a response (closed).
     /// Defaults to 10 s.

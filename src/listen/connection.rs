@@ -16,13 +16,16 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 use tracing::debug;
 
 use super::Limits;
 use super::io::Metered;
-use super::registry::{Conn, ConnHandle, Due, Member};
+use super::registry::{Conn, ConnHandle, Member};
 use super::socket::Transport;
+use super::stage::Due;
+use super::tls::{self, Greeting, Identity};
 
 /// How long a client is given to finish sending, and to close, after its last answer.
 const LINGER: Duration = Duration::from_secs(1);
@@ -66,6 +69,13 @@ impl LastWords {
         )
     }
 }
+
+const SPEAKS_TLS: LastWords = LastWords {
+    status: "400 Bad Request",
+    header: "",
+    code: "tls_expected",
+    detail: "This port speaks TLS; use https in the URL.",
+};
 
 /// Why hyper is no longer driven.
 enum End {
@@ -128,6 +138,22 @@ impl<S: Answer> Protocol<S> {
         }
     }
 
+    /// Makes the handshake of TLS on `stream`, and serves what is inside.
+    pub(super) async fn serve_secured(self, stream: TcpStream, identity: Identity, member: Member) {
+        let peer = member.0.peer();
+        match tls::greet(stream, &identity, &member.0).await {
+            Greeting::Secured(stream) => self.serve(*stream, member).await,
+            Greeting::Plain(stream) => {
+                debug!(%peer, "Connection closed: it does not speak TLS.");
+                let most = member.0.shared.limits.max_header_bytes as u64;
+                part(stream, Some(SPEAKS_TLS), most).await;
+            }
+            Greeting::Failed(error) => debug!(%peer, %error, "The TLS handshake failed."),
+            Greeting::Slow => debug!(%peer, "Connection closed: its TLS handshake took too long."),
+            Greeting::Evicted => debug!(%peer, "Connection closed to make room."),
+        }
+    }
+
     /// Serves `io` until it ends, or is evicted.
     pub(super) async fn serve<I: Transport>(self, io: I, member: Member) {
         let conn = &member.0;
@@ -152,6 +178,9 @@ impl<S: Answer> Protocol<S> {
             }
         };
         if io.ended() {
+            if I::SAYS_GOODBYE {
+                let _ = timeout(LINGER, io.into_inner().shutdown()).await;
+            }
             return;
         }
         let most = conn.shared.limits.max_body_bytes.saturating_mul(2);
@@ -250,8 +279,17 @@ impl Drop for Response {
 }
 
 /// Tells a client that there is no room for it.
-pub(super) async fn refuse<I: Transport>(io: I, limits: &Limits) {
+pub(super) async fn refuse<I: AsyncRead + AsyncWrite + Unpin>(io: I, limits: &Limits) {
     part(io, Some(NO_ROOM), limits.max_body_bytes.saturating_mul(2)).await;
+}
+
+/// The same inside of TLS, so that the client can read it.
+pub(super) async fn refuse_secured(stream: TcpStream, identity: &Identity, limits: &Limits) {
+    match tls::greet_to_refuse(stream, identity, LINGER).await {
+        Greeting::Secured(stream) => refuse(stream, limits).await,
+        Greeting::Plain(stream) => refuse(stream, limits).await,
+        Greeting::Failed(_) | Greeting::Slow | Greeting::Evicted => {}
+    }
 }
 
 /// Says `last_words`, closes our side, and lets the client finish.

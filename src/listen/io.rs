@@ -9,8 +9,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::Hold;
-use super::registry::{Conn, Phase, Pool};
+use super::registry::{Conn, Pool};
 use super::socket::Transport;
+use super::stage::Phase;
 
 /// Head bytes that every connection may hold uncharged.
 const FREE_HEAD_BYTES: usize = 8 * 1024;

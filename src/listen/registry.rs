@@ -17,13 +17,12 @@ use tokio::sync::Semaphore;
 use super::Limits;
 use super::body::SHARE;
 use super::eviction::List;
+use super::stage::{Due, Phase, Stage};
 
 /// A connection younger than this has had no chance to send anything.
 const GRACE: Duration = Duration::from_millis(100);
 /// Bytes that a connection is credited with, so that age decides among those that sent little.
 const CREDIT: u64 = 4096;
-/// How long a connection without a single byte is waited for when the server closes.
-const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// At most one connection in this time loses its buffers to those that wait for memory, however
 /// many wait.
 const SQUEEZE_INTERVAL: Duration = Duration::from_millis(25);
@@ -63,46 +62,6 @@ impl fmt::Debug for ConnHandle {
     }
 }
 
-/// What a connection is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Open, and not a byte has come.
-    Fresh,
-    /// Some bytes of a request head have come.
-    Head,
-    /// The request is with its handler, which may be reading the body.
-    Handling,
-    /// The response is being written.
-    Responding,
-    /// The response's last byte is with hyper, not yet with the kernel.
-    Flushing,
-    /// Between two requests.
-    Idle,
-}
-
-/// What the passing of time means for a connection.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// Nothing before this instant.
-    Later(Instant),
-    /// The head took too long: tell the client.
-    SlowHead,
-    /// Idle for too long: close unless a request has just arrived.
-    Idle,
-    /// Nobody there to tell: close.
-    Drop,
-}
-
-#[derive(Debug)]
-struct Stage {
-    phase: Phase,
-    since: Instant,
-    /// The request's body has not been read to its end.
-    unread: bool,
-    /// This connection takes no further request.
-    leaving: bool,
-}
-
 /// One connection as the server sees it.
 pub(super) struct Conn {
     pub(super) id: u64,
@@ -137,23 +96,26 @@ impl Conn {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, phase: Phase) {
-        let mut stage = self.stage();
-        stage.phase = phase;
-        stage.since = Instant::now();
-    }
-
     /// Counts bytes from the client, and returns the phase that they belong to and whether they
     /// begin it.
     pub(super) fn received(&self, bytes: usize) -> (Phase, bool) {
+        self.progressed(bytes);
+        self.stage().received(Instant::now)
+    }
+
+    /// Counts bytes that belong to no request.
+    pub(super) fn progressed(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
-        let mut stage = self.stage();
-        let begins = matches!(stage.phase, Phase::Fresh | Phase::Idle);
-        if begins {
-            stage.phase = Phase::Head;
-            stage.since = Instant::now();
-        }
-        (stage.phase, begins)
+    }
+
+    /// Notes that the handshake's first byte has come. The time for it began with the connection.
+    pub(super) fn handshake_begins(&self) {
+        self.stage().phase = Phase::Handshake;
+    }
+
+    /// Notes that requests can come now.
+    pub(super) fn handshake_ends(&self) {
+        self.stage().enter(Phase::Fresh, Instant::now());
     }
 
     pub(super) fn request_begins(&self, has_body: bool) {
@@ -168,8 +130,8 @@ impl Conn {
 
     /// Notes that a response is there, and returns whether it must be the connection's last.
     pub(super) fn response_begins(&self) -> bool {
-        self.enter(Phase::Responding);
-        let stage = self.stage();
+        let mut stage = self.stage();
+        stage.enter(Phase::Responding, Instant::now());
         stage.unread || stage.leaving || self.shared.draining.load(Ordering::Relaxed)
     }
 
@@ -181,8 +143,7 @@ impl Conn {
     pub(super) fn flushed(&self) {
         let mut stage = self.stage();
         if stage.phase == Phase::Flushing {
-            stage.phase = Phase::Idle;
-            stage.since = Instant::now();
+            stage.enter(Phase::Idle, Instant::now());
         }
     }
 
@@ -194,28 +155,12 @@ impl Conn {
     /// Whether to close as soon as nothing is left to read.
     pub(super) fn may_go(&self) -> bool {
         let stage = self.stage();
-        stage.phase == Phase::Idle && (stage.leaving || self.shared.closing.get().is_some())
+        stage.phase == Phase::Idle && (stage.leaving || self.shared.closing())
     }
 
     /// What time says at `now`.
     pub(super) fn due(&self, now: Instant) -> Due {
-        let limits = &self.shared.limits;
-        let stage = self.stage();
-        let (deadline, then) = match stage.phase {
-            Phase::Fresh => {
-                let mut deadline = stage.since + limits.header_timeout;
-                if let Some(closing) = self.shared.closing.get() {
-                    deadline = deadline.min(stage.since.max(*closing) + LAST_CHANCE);
-                }
-                (deadline, Due::Drop)
-            }
-            Phase::Head => (stage.since + limits.header_timeout, Due::SlowHead),
-            Phase::Idle => (stage.since + limits.idle_timeout, Due::Idle),
-            Phase::Responding | Phase::Flushing => (stage.since + limits.body_timeout, Due::Drop),
-            // The handler has limits of its own.
-            Phase::Handling => return Due::Later(now + limits.body_timeout),
-        };
-        if now < deadline { Due::Later(deadline) } else { then }
+        self.stage().due(now, &self.shared.limits, self.shared.closing.get().copied())
     }
 
     /// Registers the connection's task for wakes, and returns whether it has been evicted.
@@ -319,12 +264,7 @@ impl Shared {
             client,
             opened: now,
             shared: Arc::clone(self),
-            stage: Mutex::new(Stage {
-                phase: Phase::Fresh,
-                since: now,
-                unread: false,
-                leaving: false,
-            }),
+            stage: Mutex::new(Stage::new(now)),
             received: AtomicU64::new(0),
             authenticated: AtomicBool::new(false),
             evicted: AtomicBool::new(false),

@@ -20,9 +20,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
 use super::Limits;
-use super::connection::{Answer, Protocol, refuse};
+use super::connection::{Answer, Protocol, refuse, refuse_secured};
 use super::registry::Shared;
 use super::socket::{Listener, ignore_handshakes, prepare};
+use super::tls::Tls;
 
 /// Newcomers taken in one go before anything else is looked at.
 const BURST: usize = 256;
@@ -84,6 +85,26 @@ impl Server {
     /// Starts serving `service` at `listener`. Must be called inside a tokio runtime.
     #[must_use]
     pub fn spawn<S: Answer>(listener: Listener, service: S, limits: Limits) -> Self {
+        Self::start(listener, None, service, limits)
+    }
+
+    /// The same inside of TLS: whoever connects is shown what `tls` holds at that moment.
+    #[must_use]
+    pub fn spawn_secured<S: Answer>(
+        listener: Listener,
+        tls: Arc<Tls>,
+        service: S,
+        limits: Limits,
+    ) -> Self {
+        Self::start(listener, Some(tls), service, limits)
+    }
+
+    fn start<S: Answer>(
+        listener: Listener,
+        tls: Option<Arc<Tls>>,
+        service: S,
+        limits: Limits,
+    ) -> Self {
         let addr = listener.local_addr();
         let protocol = Protocol::new(&limits, service);
         let shared = Arc::new(Shared::new(limits));
@@ -92,6 +113,7 @@ impl Server {
         let acceptor = Acceptor {
             shared: Arc::clone(&shared),
             protocol,
+            tls,
             tasks: JoinSet::new(),
             refusals: Arc::new(Semaphore::new(MOST_REFUSALS)),
             starved: false,
@@ -176,6 +198,8 @@ impl Server {
 struct Acceptor<S> {
     shared: Arc<Shared>,
     protocol: Protocol<S>,
+    /// None where HTTP is spoken in the clear.
+    tls: Option<Arc<Tls>>,
     tasks: JoinSet<()>,
     refusals: Arc<Semaphore>,
     /// The last accept failed for want of something: said once, until one succeeds.
@@ -286,8 +310,15 @@ impl<S: Answer> Acceptor<S> {
     }
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let identity = self.tls.as_ref().map(|tls| tls.current());
         if let Some(member) = self.shared.admit(peer) {
-            self.tasks.spawn(self.protocol.clone().serve(stream, member));
+            let protocol = self.protocol.clone();
+            match identity {
+                None => self.tasks.spawn(protocol.serve(stream, member)),
+                Some(identity) => {
+                    self.tasks.spawn(protocol.serve_secured(stream, identity, member))
+                }
+            };
             return;
         }
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
@@ -295,7 +326,10 @@ impl<S: Answer> Acceptor<S> {
         };
         let shared = Arc::clone(&self.shared);
         self.tasks.spawn(async move {
-            refuse(stream, &shared.limits).await;
+            match identity {
+                None => refuse(stream, &shared.limits).await,
+                Some(identity) => refuse_secured(stream, &identity, &shared.limits).await,
+            }
             drop(permit);
         });
     }

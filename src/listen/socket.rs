@@ -160,8 +160,11 @@ pub(super) fn ignore_handshakes(_listener: &TcpListener) -> io::Result<()> {
 /// A byte stream that can carry a connection.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Whether bytes have arrived that nobody has read, asked of the system itself: the runtime's
-    /// own idea of readiness lags behind.
+    /// own idea of readiness lags behind. To be asked after a read that found nothing.
     fn has_unread(&self) -> bool;
+
+    /// Whether the other side must be told of the end before the socket is closed.
+    const SAYS_GOODBYE: bool = false;
 }
 
 impl Transport for TcpStream {
