@@ -18,6 +18,7 @@ mod redaction;
 mod secrets;
 mod sections;
 mod sources;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ pub use self::sections::{
 pub use self::sources::{Dedup, NamedSecret, RawPolicy, Source};
 
 use self::layer::{Layers, Origins, Values};
+use crate::listen::tls::Identity;
 use crate::source::SourceName;
 
 /// Everything the daemon is told, checked.
@@ -41,6 +43,8 @@ use crate::source::SourceName;
 pub struct Config {
     /// `[http]`: the listener for webhooks and its limits.
     pub http: Http,
+    /// What `http.tls_cert_file` and the keys beside it name, read and checked. None: plain HTTP.
+    pub tls: Option<Identity>,
     /// `[admin]`: the listener for probes.
     pub admin: Admin,
     /// `[nats]`: where NATS is, and how we connect to it.
@@ -92,10 +96,13 @@ impl Config {
         let world = sources::World { origins: &origins, vault: &vault, environment: inputs };
         let nats = nats::build(merged.nats, world, &mut found);
         let sources = sources::build(merged.sources, world, &mut found);
+        let http = tls::resolve(merged.http, &origins);
+        let tls = tls::read(&http, &origins, &mut found);
         ConfigError::unless_empty(found.problems)?;
         Ok(Loaded {
             config: Self {
-                http: merged.http,
+                http,
+                tls,
                 admin: merged.admin,
                 nats,
                 publish: merged.publish,
@@ -137,6 +144,20 @@ impl Config {
             Some(Ok(address)) => Ok(address),
             Some(Err(_)) => Err(Problem::Unmergeable.into()),
         }
+    }
+
+    /// Reads the files of `http.tls_cert_file` and the keys beside it again, and checks them as
+    /// [`Config::load`] did. What comes out is for [`Tls::replace`](crate::listen::tls::Tls::replace); none where
+    /// no TLS is configured.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] as at the load, with the key and the file.
+    pub fn read_tls(&self) -> Result<(Option<Identity>, Vec<Warning>), ConfigError> {
+        let mut found = error::Findings::default();
+        let identity = tls::read(&self.http, &self.origins, &mut found);
+        ConfigError::unless_empty(found.problems)?;
+        Ok((identity, found.warnings))
     }
 
     /// Whether a layer above the defaults gives `key`, for example `stream.max_age`.

@@ -27,6 +27,7 @@ use crate::jetstream::ConnectError;
 use crate::listen::Limits;
 use crate::listen::server::{Outcome, ServeError, Server};
 use crate::listen::socket::{self, BindError, Listener};
+use crate::listen::tls::Tls;
 use crate::live::Live;
 use crate::spool::{OpenError, ReadError, Spool};
 use crate::systemd::{Manager, Sockets};
@@ -79,6 +80,7 @@ pub enum RunError {
 pub struct Daemon {
     app: Arc<App>,
     hooks: Server,
+    tls: Option<Arc<Tls>>,
     admin: Server,
     tasks: JoinSet<&'static str>,
     spool: Option<Arc<Spool>>,
@@ -120,6 +122,7 @@ impl Daemon {
         }
         let limits = limits(&config.http);
         let gate = Gate::new(&config.http);
+        let tls = config.tls.clone().map(|identity| Arc::new(Tls::new(identity)));
         let live = ArcSwap::from_pointee(Live::new(Config::clone(&config)));
         let app = Arc::new(App {
             live,
@@ -128,15 +131,25 @@ impl Daemon {
             health: Arc::clone(&health),
             work: TaskTracker::new(),
         });
-        let hooks = Server::spawn(hooks, ingress::Hooks(Arc::clone(&app)), limits);
+        let service = ingress::Hooks(Arc::clone(&app));
+        let hooks = match &tls {
+            Some(tls) => Server::spawn_secured(hooks, Arc::clone(tls), service, limits),
+            None => Server::spawn(hooks, service, limits),
+        };
         let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
-        Ok(Self { app, hooks, admin, tasks, spool, publishing, activated })
+        Ok(Self { app, hooks, tls, admin, tasks, spool, publishing, activated })
     }
 
     /// Address of the webhook listener, with the real port.
     #[must_use]
     pub fn hooks_addr(&self) -> SocketAddr {
         self.hooks.local_addr()
+    }
+
+    /// Where the certificate of the webhook listener can be replaced; none where it speaks plain HTTP.
+    #[must_use]
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
     }
 
     /// Address of the operators' listener, with the real port.
@@ -148,7 +161,9 @@ impl Daemon {
     /// From now on takes a newer configuration from `inputs` at every `hangup`, and when a file has changed that it
     /// names; `manager` hears of it.
     pub fn reload_from(&mut self, inputs: Inputs, hangup: Signal, manager: &Manager) {
-        self.tasks.spawn(Reloader::new(Arc::clone(&self.app), inputs, manager.clone()).run(hangup));
+        let (app, tls) = (Arc::clone(&self.app), self.tls.clone());
+        let reloader = Reloader::new(app, tls, inputs, manager.clone());
+        self.tasks.spawn(reloader.run(hangup));
     }
 
     /// Whether it can store.

@@ -89,6 +89,18 @@ pub enum Problem {
         /// What is wrong.
         fault: Cow<'static, str>,
     },
+    /// A file that is there and does not hold what it is for.
+    #[error("{origin}: `{key}` ({}) {fault}", path.display())]
+    Content {
+        /// Where the key stands.
+        origin: Origin,
+        /// The key.
+        key: KeyName,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: Cow<'static, str>,
+    },
     /// The file is no TOML.
     #[error("{origin}: not valid TOML: {message}")]
     Syntax {
@@ -175,6 +187,20 @@ pub enum Warning {
         key: KeyName,
         /// The key for a file.
         instead: KeyName,
+    },
+    /// The time of a certificate is over, or has not begun.
+    #[error("{origin}: `{key}` ({}) {}; senders that verify certificates will not connect", path.display(), stale(*was, date))]
+    Stale {
+        /// Where the key stands.
+        origin: Origin,
+        /// The key.
+        key: KeyName,
+        /// The file.
+        path: PathBuf,
+        /// Whether it was valid before, rather than after, the date.
+        was: bool,
+        /// When it ends or begins.
+        date: Box<str>,
     },
     /// Every user of the machine can read a secret file.
     #[error("{origin}: `{key}`: every user of this machine can read {}; take that away with chmod o-r", path.display())]
@@ -361,6 +387,14 @@ fn printable(c: char) -> impl Iterator<Item = char> {
     // Quotes stay as they are: they stand in no quotes of ours.
     let shown = if matches!(c, '"' | '\'') { vec![c] } else { c.escape_debug().collect() };
     shown.into_iter()
+}
+
+fn stale(was: bool, date: &str) -> String {
+    if was {
+        format!("holds a certificate that expired on {date}")
+    } else {
+        format!("holds a certificate that is not valid before {date}")
+    }
 }
 
 const LONGEST_NAME: usize = 64;

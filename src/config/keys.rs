@@ -116,6 +116,17 @@ const GIB: u64 = 1 << 30;
 
 static KEYS: &[Key] = &[
     key("http.listen", Form::Address, "Address and port of the webhook listener."),
+    key(
+        "http.tls_cert_file",
+        Form::Path,
+        "Certificate of the webhook listener and what leads to its CA, as PEM: it speaks https then.",
+    ),
+    key("http.tls_key_file", Form::Path, "Private key of that certificate, as PEM."),
+    key(
+        "http.tls_client_ca_file",
+        Form::Path,
+        "Certificates of CAs, as PEM: senders must show a certificate of one of them.",
+    ),
     key("http.max_body_bytes", integer(1_024, GIB), "Largest body; a larger one is answered 413."),
     key(
         "http.max_header_bytes",

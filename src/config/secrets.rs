@@ -94,7 +94,7 @@ pub(super) fn read<'a>(
     }
 }
 
-/// Why a secret cannot be had.
+/// Why a secret, or what else stands in a file, cannot be had.
 pub(super) struct Fault {
     pub(super) path: Option<PathBuf>,
     pub(super) text: Cow<'static, str>,
@@ -136,6 +136,32 @@ pub(super) fn again(path: &Path) -> Result<Secret, Cow<'static, str>> {
 
 /// The secret in the file at `path`, and the path if every user can read it.
 pub(super) fn in_file(path: &Path) -> Result<(Secret, Option<PathBuf>), Fault> {
+    // One more than a secret and its newline may have.
+    let Content { bytes, exposed } = content(path, LARGEST + 2)?;
+    let fault = |text: Cow<'static, str>| Fault { path: Some(path.into()), text };
+    let secret = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let secret = match secret.len() {
+        length if length < bytes.len() => secret.strip_suffix(b"\r").unwrap_or(secret),
+        _ => secret,
+    };
+    if secret.len() > LARGEST {
+        return Err(fault(format!("is larger than {LARGEST} bytes").into()));
+    }
+    if secret.is_empty() {
+        return Err(fault("is empty".into()));
+    }
+    Ok((Secret::new(secret.to_vec()), exposed.then(|| path.into())))
+}
+
+/// What stands in a file.
+pub(super) struct Content {
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// Every user of the machine can read it.
+    pub(super) exposed: bool,
+}
+
+/// The first `most` + 1 bytes of the file at `path`.
+pub(super) fn content(path: &Path, most: usize) -> Result<Content, Fault> {
     let fault = |text: Cow<'static, str>| Fault { path: Some(path.into()), text };
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => fault("may not be read; check owner and mode".into()),
@@ -150,22 +176,10 @@ pub(super) fn in_file(path: &Path) -> Result<(Secret, Option<PathBuf>), Fault> {
         return Err(fault("is a directory; name the file in it".into()));
     }
     // Room for all of it at once: a buffer that grows would leave pieces of the secret behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST + 3));
-    let limit = u64::try_from(LARGEST + 3).unwrap_or(u64::MAX);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
+    let limit = u64::try_from(most + 1).unwrap_or(u64::MAX);
     File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
-    let secret = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    let secret = match secret.len() {
-        length if length < bytes.len() => secret.strip_suffix(b"\r").unwrap_or(secret),
-        _ => secret,
-    };
-    if secret.len() > LARGEST {
-        return Err(fault(format!("is larger than {LARGEST} bytes").into()));
-    }
-    if secret.is_empty() {
-        return Err(fault("is empty".into()));
-    }
-    let exposed = metadata.permissions().mode() & 0o004 != 0;
-    Ok((Secret::new(secret.to_vec()), exposed.then(|| path.into())))
+    Ok(Content { bytes, exposed: metadata.permissions().mode() & 0o004 != 0 })
 }
 
 const LARGEST: usize = 64 * 1024;

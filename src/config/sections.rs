@@ -17,6 +17,14 @@ use crate::network::Networks;
 pub struct Http {
     /// Address and port of the webhook listener. Default `0.0.0.0:8080`; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// PEM file with the certificate of the webhook listener, and those that lead to its CA. With it the
+    /// listener speaks https alone, TLS 1.2 or newer. Absent, which is the default: plain HTTP.
+    pub tls_cert_file: Option<PathBuf>,
+    /// PEM file with that certificate's private key, not encrypted. Needed with `tls_cert_file`.
+    pub tls_key_file: Option<PathBuf>,
+    /// PEM file with certificates of CAs: a sender must show a certificate of one of them. Absent, which is
+    /// the default: none is asked for.
+    pub tls_client_ca_file: Option<PathBuf>,
     /// Largest body, in bytes; a larger one is answered 413. Default 32 MiB.
     pub max_body_bytes: usize,
     /// Largest request line and headers together, in bytes; more is answered 431. Default 96 KiB,
@@ -209,6 +217,9 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            tls_cert_file: None,
+            tls_key_file: None,
+            tls_client_ca_file: None,
             max_body_bytes: 32 * 1024 * 1024,
             max_header_bytes: 96 * 1024,
             header_timeout: Duration::from_secs(10),

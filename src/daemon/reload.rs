@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::config::{Config, ConfigError, Inputs, Loaded, NamedFile};
 use crate::facts;
 use crate::ingress::App;
+use crate::listen::tls::Tls;
 use crate::systemd::Manager;
 use crate::telemetry;
 
@@ -21,13 +22,19 @@ pub(super) struct Reloader {
     app: Arc<App>,
     inputs: Inputs,
     manager: Manager,
+    tls: Option<Arc<Tls>>,
     watched: Watched,
 }
 
 impl Reloader {
-    pub(super) fn new(app: Arc<App>, inputs: Inputs, manager: Manager) -> Self {
+    pub(super) fn new(
+        app: Arc<App>,
+        tls: Option<Arc<Tls>>,
+        inputs: Inputs,
+        manager: Manager,
+    ) -> Self {
         let watched = Watched::new(app.live.load().config().files());
-        Self { app, inputs, manager, watched }
+        Self { app, inputs, manager, tls, watched }
     }
 
     /// Reloads at every `hangup`, and when files have changed. Never ends by itself.
@@ -76,7 +83,12 @@ impl Reloader {
 
     fn swap(&self, newer: &Config) {
         let live = self.app.live.load();
-        let kept = live.config().keys_that_differ(newer);
+        let mut kept = live.config().keys_that_differ(newer);
+        if let (Some(tls), Some(identity)) = (&self.tls, &newer.tls) {
+            tls.replace(identity.clone());
+            // A listener that speaks TLS goes on with other files.
+            kept.retain(|key| !key.starts_with("http.tls_"));
+        }
         let next = live.with(newer);
         telemetry::set_filter(&next.config().log);
         let (sources, secrets) = (next.config().sources.len(), next.secrets().count());
