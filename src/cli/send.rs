@@ -45,6 +45,10 @@ pub(super) struct Send {
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
 
+    /// Trust the CAs in this PEM file, and none of the system's, where the URL is https.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca_file: Option<PathBuf>,
+
     /// File that holds the secret; one trailing newline is dropped.
     #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
     secret_file: Option<PathBuf>,
@@ -103,7 +107,7 @@ impl Send {
     }
 
     async fn send(&self, target: &Target, delivery: &Delivery) -> anyhow::Result<ExitCode> {
-        let client = Client::new(&target.url)?;
+        let client = Client::new(&target.url, self.ca_file.as_deref())?;
         let mut refused = false;
         for _ in 0..self.count {
             let request = delivery.request(target)?;
