@@ -14,9 +14,10 @@ use forgewire::listen::Limits;
 use forgewire::listen::body::{BodyError, read_body};
 use forgewire::listen::registry::ConnHandle;
 use forgewire::listen::server::Server;
-use forgewire::listen::socket::bind;
+use forgewire::listen::socket::{Listener, bind};
+use forgewire::listen::tls::Tls;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -32,6 +33,21 @@ pub(crate) struct Gate {
 }
 
 pub(crate) fn start(limits: Limits) -> (Server, Gate) {
+    let (router, gate) = router();
+    (Server::spawn(free_port(), router, limits), gate)
+}
+
+/// The same inside of TLS.
+pub(crate) fn start_secured(limits: Limits, tls: &Arc<Tls>) -> (Server, Gate) {
+    let (router, gate) = router();
+    (Server::spawn_secured(free_port(), Arc::clone(tls), router, limits), gate)
+}
+
+fn free_port() -> Listener {
+    bind("127.0.0.1:0".parse().unwrap()).unwrap()
+}
+
+fn router() -> (TowerToHyperService<Router>, Gate) {
     let gate = Gate { entered: Arc::new(Semaphore::new(0)), leave: Arc::new(Semaphore::new(0)) };
     let router =
         Router::new()
@@ -49,8 +65,7 @@ pub(crate) fn start(limits: Limits) -> (Server, Gate) {
             .route("/hold", get(hold))
             .route("/body", post(body))
             .with_state(gate.clone());
-    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    (Server::spawn(listener, TowerToHyperService::new(router), limits), gate)
+    (TowerToHyperService::new(router), gate)
 }
 
 async fn panics() -> StatusCode {
@@ -95,8 +110,8 @@ impl Answer {
     }
 }
 
-pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) stream: S,
     read: Vec<u8>,
 }
 
@@ -115,6 +130,13 @@ impl Client {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
         let stream = timeout(PATIENCE, socket.connect(addr)).await.unwrap().unwrap();
+        Self { stream, read: Vec::new() }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// A client at the end of a stream.
+    pub(crate) fn over(stream: S) -> Self {
         Self { stream, read: Vec::new() }
     }
 

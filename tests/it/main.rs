@@ -45,3 +45,4 @@ mod tail;
 mod threats;
 mod tidy;
 mod upgrade;
+mod tls;

@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod nats;
 pub(crate) mod program;
 pub(crate) mod schema;
+pub(crate) mod tls;
 
 pub(crate) use nats::LIMIT;
 
