@@ -146,20 +146,6 @@ impl Config {
         }
     }
 
-    /// Reads the files of `http.tls_cert_file` and the keys beside it again, and checks them as
-    /// [`Config::load`] did. What comes out is for [`Tls::replace`](crate::listen::tls::Tls::replace); none where
-    /// no TLS is configured.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] as at the load, with the key and the file.
-    pub fn read_tls(&self) -> Result<(Option<Identity>, Vec<Warning>), ConfigError> {
-        let mut found = error::Findings::default();
-        let identity = tls::read(&self.http, &self.origins, &mut found);
-        ConfigError::unless_empty(found.problems)?;
-        Ok((identity, found.warnings))
-    }
-
     /// Whether a layer above the defaults gives `key`, for example `stream.max_age`.
     #[must_use]
     pub fn was_named(&self, key: &str) -> bool {

@@ -146,12 +146,6 @@ impl Daemon {
         self.hooks.local_addr()
     }
 
-    /// Where the certificate of the webhook listener can be replaced; none where it speaks plain HTTP.
-    #[must_use]
-    pub fn tls(&self) -> Option<Arc<Tls>> {
-        self.tls.clone()
-    }
-
     /// Address of the operators' listener, with the real port.
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {

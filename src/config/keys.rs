@@ -4,11 +4,11 @@
 //! for the name of a source and `[]` for an item of an array of tables.
 
 mod checks;
+mod sources;
 
 use std::time::Duration;
 
 use super::form::{Form, NO_MAX};
-use super::redaction;
 use crate::source::SourceName;
 
 /// What documentation says about one key.
@@ -24,11 +24,7 @@ pub struct KeyDoc {
 
 /// Every key, in the order of `config/default.toml`.
 pub fn keys() -> impl Iterator<Item = KeyDoc> {
-    KEYS.iter().map(|key| KeyDoc {
-        path: key.path,
-        rule: key.form.rule().into_owned(),
-        doc: key.doc,
-    })
+    rows().map(|key| KeyDoc { path: key.path, rule: key.form.rule().into_owned(), doc: key.doc })
 }
 
 /// One row of the table.
@@ -66,7 +62,7 @@ pub(super) fn child(pattern: &str, name: &str) -> Result<(String, Place), Unknow
         name
     };
     let path = join(pattern, segment);
-    if let Some(key) = KEYS.iter().find(|key| key.path == path) {
+    if let Some(key) = rows().find(|key| key.path == path) {
         return Ok((path, Place::Key(key)));
     }
     if names_in(&path).next().is_some() {
@@ -77,7 +73,7 @@ pub(super) fn child(pattern: &str, name: &str) -> Result<(String, Place), Unknow
 
 /// The names that the table at `pattern` may hold, with repetitions.
 pub(super) fn names_in(pattern: &str) -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(move |key| {
+    rows().filter_map(move |key| {
         let rest = match pattern {
             "" => key.path,
             _ => key.path.strip_prefix(pattern)?.strip_prefix('.')?,
@@ -107,14 +103,18 @@ const fn millis(min: u64, max: u64) -> Form {
     Form::Duration { min: Duration::from_millis(min), max: Duration::from_millis(max), zero: false }
 }
 
-const REPOSITORIES: Form = Form::List { check: checks::repository_pattern, empty: true };
 const NETWORKS: Form = Form::List { check: checks::network, empty: true };
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 const CENTURY: u64 = 36_525 * DAY;
 const GIB: u64 = 1 << 30;
 
-static KEYS: &[Key] = &[
+/// All rows, in the order of `config/default.toml`.
+fn rows() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.iter().chain(sources::ROWS)
+}
+
+static SECTIONS: &[Key] = &[
     key("http.listen", Form::Address, "Address and port of the webhook listener."),
     key(
         "http.tls_cert_file",
@@ -318,93 +318,6 @@ static KEYS: &[Key] = &[
         },
         "How often the files of secrets and certificates are looked at for a change; \"0s\" is never.",
     ),
-    key("sources.<name>.kind", Form::OneOf(checks::kinds), "The kind of forge."),
-    key(
-        "sources.<name>.secret_file",
-        Form::Path,
-        "File that holds the secret; its id is \"default\".",
-    ),
-    key(
-        "sources.<name>.secret_env",
-        Form::Text(checks::variable),
-        "Environment variable that holds it instead.",
-    ),
-    key("sources.<name>.secret", Form::Secret, "The secret itself; better in a file of its own."),
-    key("sources.<name>.secrets", Form::Tables, "Further secrets, all valid at once."),
-    key(
-        "sources.<name>.secrets[].id",
-        Form::Text(checks::secret_id),
-        "Name of the secret; events tell it.",
-    ),
-    key("sources.<name>.secrets[].file", Form::Path, "File that holds it."),
-    key(
-        "sources.<name>.secrets[].env",
-        Form::Text(checks::variable),
-        "Environment variable that holds it instead.",
-    ),
-    key(
-        "sources.<name>.secrets[].text",
-        Form::Secret,
-        "The secret itself; better in a file of its own.",
-    ),
-    key(
-        "sources.<name>.secrets[].repositories",
-        REPOSITORIES,
-        "Repositories that it may speak for; all if empty.",
-    ),
-    key(
-        "sources.<name>.repositories",
-        REPOSITORIES,
-        "Repositories that the source may speak for; all if empty.",
-    ),
-    key(
-        "sources.<name>.clients",
-        NETWORKS,
-        "Networks that deliveries may come from; all if empty.",
-    ),
-    key(
-        "sources.<name>.authorization_file",
-        Form::Path,
-        "File that holds a required Authorization header.",
-    ),
-    key(
-        "sources.<name>.authorization_env",
-        Form::Text(checks::variable),
-        "Environment variable that holds the header.",
-    ),
-    key(
-        "sources.<name>.authorization",
-        Form::Secret,
-        "The header itself; better in a file of its own.",
-    ),
-    key(
-        "sources.<name>.base_url",
-        Form::Text(checks::base_url),
-        "URL of the forge, for clone URLs that its payloads lack.",
-    ),
-    key("sources.<name>.accept_get", Form::Switch, "Also take deliveries by GET."),
-    key(
-        "sources.<name>.dedup",
-        Form::OneOf(|| vec!["delivery", "digest"]),
-        "What makes two deliveries the same.",
-    ),
-    key(
-        "sources.<name>.raw",
-        Form::OneOf(|| vec!["keep", "omit"]),
-        "Whether events have the payload.",
-    ),
-    key(
-        "sources.<name>.redact",
-        Form::List { check: redaction::payload, empty: true },
-        "Values of the payload that are replaced.",
-    ),
-    key(
-        "sources.<name>.redact_data",
-        Form::List { check: redaction::body, empty: true },
-        "Values of the rest of the body that are replaced.",
-    ),
-    key("sources.<name>.danger_accept_unsigned", Form::Switch, "Publish what nobody signed."),
-    key("sources.<name>.danger_short_secret", Form::Switch, "Allow secrets under 16 bytes."),
 ];
 
 #[cfg(test)]
@@ -451,7 +364,7 @@ mod tests {
             })
             .collect();
         let all = DeTable::parse(&uncommented).unwrap();
-        for key in KEYS {
+        for key in rows() {
             assert!(holds_path(all.get_ref(), key.path), "{} is not in default.toml", key.path);
             assert!(text.contains(&format!("# {}", key.doc)), "{}: {}", key.path, key.doc);
         }

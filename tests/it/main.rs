@@ -44,5 +44,5 @@ mod systemd;
 mod tail;
 mod threats;
 mod tidy;
-mod upgrade;
 mod tls;
+mod upgrade;

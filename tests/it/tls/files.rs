@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use forgewire::config::{Config, Inputs, Loaded};
-use rcgen::KeyPair;
 
 use crate::support::tls::Ca;
 
@@ -203,24 +201,4 @@ fn a_key_that_every_user_can_read_is_warned_of() {
           with chmod o-r"
         ]
     );
-}
-
-#[test]
-fn files_are_read_again_when_asked_and_a_bad_one_is_told_as_at_the_load() {
-    let place = Place::with_all();
-    let config = place.load().unwrap().config;
-    assert!(matches!(config.read_tls(), Ok((Some(_), warnings)) if warnings.is_empty()));
-    place.write("key.pem", KeyPair::generate().unwrap().serialize_pem());
-    assert_eq!(
-        place.plain(&config.read_tls().unwrap_err()),
-        "forgewire.toml:3: `http.tls_key_file` (key.pem) holds a key that does not belong to the first \
-         certificate of the other file"
-    );
-    let issued = Ca::new().issue_for_years(2020, 2021);
-    place.write("cert.pem", issued.certificate);
-    place.write("key.pem", issued.key);
-    assert!(matches!(config.read_tls(), Ok((Some(_), warnings)) if warnings.len() == 1));
-    let plain = Place::new("").load().unwrap().config;
-    assert!(matches!(plain.read_tls(), Ok((None, warnings)) if warnings.is_empty()));
-    assert!(Path::new(&config.http.tls_key_file.unwrap()).is_absolute());
 }

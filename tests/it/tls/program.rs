@@ -200,3 +200,28 @@ async fn a_client_that_never_sends_twice_loses_nothing_when_the_daemon_stops() {
         stored(&nats).await.into_iter().map(|m| m.headers["Nats-Msg-Id"].clone()).collect();
     assert_eq!(stored, kept, "202 means stored, and nothing else was");
 }
+
+#[tokio::test]
+async fn a_certificate_that_is_replaced_is_shown_without_a_restart_and_a_bad_one_never() {
+    let (nats, mut place) = (NatsServer::start(), Place::new());
+    let daemon = Daemon::with(&nats, &(place.config("[reload]\npoll = \"50ms\""))).await;
+    let url = format!("https://localhost:{}/hooks/gitea", daemon.hooks.port());
+    let deliver =
+        async |place: &Place, number| curl(place.dir.path(), &url, &hook(0, number), &[]).await;
+    assert_eq!(deliver(&place, 0).await.0, 0);
+    // Half of it: the key belongs to no certificate until the other file has come.
+    place.ca = Ca::new();
+    let issued = place.ca.issue();
+    std::fs::write(place.path("key.pem"), &issued.key).unwrap();
+    let refused = "The new configuration is refused, and the old one stays in force.";
+    daemon.logged_times(refused, 1).await;
+    let reason = daemon.logged(refused).await["error"].to_string();
+    assert!(reason.contains("does not belong to the first certificate"), "{reason}");
+    assert_eq!(deliver(&place, 1).await.0, 0, "the old one is still shown");
+    std::fs::write(place.path("cert.pem"), issued.certificate).unwrap();
+    daemon.logged_times("Configuration reloaded.", 1).await;
+    assert_eq!(deliver(&place, 2).await.0, 60, "curl knows only the old CA");
+    std::fs::write(place.path("ca.pem"), place.ca.pem()).unwrap();
+    assert_eq!(deliver(&place, 3).await, (0, "202 1.1".to_owned()));
+    assert_eq!(stored(&nats).await.len(), 3);
+}
