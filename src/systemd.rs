@@ -1,7 +1,7 @@
 //! The service manager: told how it goes, and asked for sockets that are open already.
 //!
 //! In comes the environment that systemd gives to a service (`NOTIFY_SOCKET`, `WATCHDOG_USEC`, `LISTEN_FDS`), out
-//! go the messages of sd_notify(3). Where nobody listens, nothing is said.
+//! go the messages of `sd_notify(3)`. Where nobody listens, nothing is said.
 
 mod sockets;
 

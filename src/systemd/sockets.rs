@@ -1,6 +1,6 @@
 //! Sockets that the service manager opened and keeps open, so that who connects while we start again waits there.
 //!
-//! In come `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` as sd_listen_fds(3) has them, out comes a listener per
+//! In come `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` as `sd_listen_fds(3)` has them, out comes a listener per
 //! port, or what is wrong with the socket unit.
 
 use std::net::TcpListener;

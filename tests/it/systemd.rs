@@ -1,6 +1,7 @@
 //! systemd played by the tests: sockets that stay open over restarts, messages to the service manager, and the units
 //! as systemd's own tools see them.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -258,7 +259,7 @@ async fn three_restarts_under_load_refuse_nobody_and_leave_nobody_without_an_ans
     }
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.exit_code().await, Some(0), "and what was spooled is published");
-    let ids: std::collections::BTreeSet<_> =
+    let ids: BTreeSet<_> =
         stored(&nats).await.into_iter().map(|m| m.headers["Nats-Msg-Id"].clone()).collect();
     assert_eq!(ids.len(), answered.load(Ordering::Relaxed));
 }
@@ -378,17 +379,18 @@ async fn without_a_watchdog_there_are_no_beats_and_a_deaf_manager_harms_nothing(
     assert!(!all.iter().any(|message| message.contains("WATCHDOG")), "{all:?}");
 }
 
-/// Whether a tool of systemd is here; where it must be, its absence is a failure.
+/// Whether a tool is here; where it must be, its absence is a failure.
+#[expect(clippy::print_stderr, reason = "a test that did not run says so")]
 pub(crate) fn has(tool: &str) -> bool {
     let there = std::process::Command::new(tool)
-        .arg("--version")
+        .arg(if tool == "strace" { "-V" } else { "--version" })
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    assert!(there || std::env::var_os("CI").is_none(), "{tool} is missing: install systemd");
+    assert!(there || std::env::var_os("CI").is_none(), "{tool} is missing");
     if !there {
-        eprintln!("NOT RUN: {tool} is missing; it belongs to systemd.");
+        eprintln!("NOT RUN: {tool} is missing.");
     }
     there
 }
@@ -470,6 +472,98 @@ fn the_exposure_of_the_service_is_the_figure_in_the_readme() {
     let promised =
         format!("`systemd-analyze security` gives it an exposure of {}", figure.unwrap());
     assert!(readme.contains(&promised), "not in the README: {promised}");
+}
+
+/// The system calls of a set as systemd knows it, with those of the sets in it.
+fn system_calls(set: &str, found: &mut BTreeSet<String>) {
+    for line in analyze(&["syscall-filter", set]).lines().skip(1).map(str::trim) {
+        if line.starts_with('@') {
+            system_calls(line, found);
+        } else if !line.is_empty() && !line.starts_with('#') {
+            found.insert(line.to_owned());
+        }
+    }
+}
+
+/// What `SystemCallFilter=` of a unit leaves.
+fn allowed(unit: &str) -> BTreeSet<String> {
+    let mut allowed = BTreeSet::new();
+    for value in values(unit, "SystemCallFilter") {
+        let mut named = BTreeSet::new();
+        let sets = value.trim_start_matches('~').split(' ');
+        sets.for_each(|set| system_calls(set, &mut named));
+        if value.starts_with('~') {
+            allowed.retain(|call| !named.contains(call));
+        } else {
+            allowed.extend(named);
+        }
+    }
+    assert!(allowed.len() > 100 && !allowed.contains("chown") && !allowed.contains("setrlimit"));
+    allowed
+}
+
+#[tokio::test]
+async fn the_daemon_does_nothing_that_its_unit_forbids() {
+    if !has("systemd-analyze") || !has("strace") {
+        return;
+    }
+    let service = unit("forgewire.service");
+    let (allowed, families) = (allowed(&service), values(&service, "RestrictAddressFamilies")[0]);
+    let (mut nats, told) = (NatsServer::absent(), Told::open());
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
+    let mut command = Command::new("strace");
+    // The tracer is no parent: signals are for the daemon.
+    command.args(["-D", "-f", "-q", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_forgewire"));
+    command.env("NOTIFY_SOCKET", &told.path).env("WATCHDOG_USEC", "100000").stdin(Stdio::null());
+    let config = with_spool(dir.path(), "0s");
+    let mut daemon = Daemon::run(command, &nats.url, &config, &[]).await;
+    assert_eq!(
+        deliver(daemon.hooks, "/hooks/gitea", &hook(0, 0)).await.json()["status"],
+        "spooled"
+    );
+    nats.launch();
+    daemon.ready().await;
+    eventually("something is published at once", || async {
+        let answer = deliver(daemon.hooks, "/hooks/gitea", &hook(1, 0)).await;
+        (answer.json()["status"] == "published").then_some(())
+    })
+    .await;
+    told.until("WATCHDOG=1\n").await;
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.exit_code().await, Some(0));
+    let said = eventually("the trace is complete", || async {
+        let said = std::fs::read_to_string(&trace).ok()?;
+        let ended = said.ends_with("+++ exited with 0 +++\n");
+        (ended && said.contains("exit_group(0)")).then_some(said)
+    })
+    .await;
+    let (mut made, mut seen) = (0, BTreeSet::new());
+    for line in said.lines() {
+        let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+        let Some((name, arguments)) = call.split_once('(') else { continue };
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            continue;
+        }
+        made += 1;
+        seen.insert(name);
+        // Root's files are given by SQLite to whom the database belongs; the service's user is not root.
+        let root = name == "fchown" && rustix::process::geteuid().is_root();
+        assert!(root || allowed.contains(name), "SystemCallFilter: {line}");
+        let both = arguments.contains("PROT_WRITE|PROT_EXEC");
+        assert!(!both, "MemoryDenyWriteExecute: {line}");
+        if name == "socket" {
+            let family = arguments.split(',').next().unwrap();
+            assert!(
+                families.split(' ').any(|one| one == family),
+                "RestrictAddressFamilies: {line}"
+            );
+        }
+    }
+    assert!(made > 500, "{made} system calls");
+    for expected in ["accept4", "execve", "fsync", "pwrite64", "sendto", "socket"] {
+        assert!(seen.contains(expected), "no {expected} in {seen:?}");
+    }
 }
 
 #[test]
