@@ -29,6 +29,7 @@ use crate::listen::server::{Outcome, ServeError, Server};
 use crate::listen::socket::{self, BindError, Listener};
 use crate::listen::tls::Tls;
 use crate::live::Live;
+use crate::metrics;
 use crate::spool::{OpenError, ReadError, Spool};
 use crate::systemd::{Manager, Sockets};
 use reload::Reloader;
@@ -115,6 +116,9 @@ impl Daemon {
         let hooks = open_port(sockets.hooks, "http.listen", config.http.listen)?;
         let admin = open_port(sockets.admin, "admin.listen", config.admin.listen)?;
         let spool = open_spool(&config).await?;
+        let live = Live::new(Config::clone(&config));
+        // Before anything of an earlier run is published.
+        metrics::set_sources(live.counts());
         let Sending { outbox, health, mut tasks, publishing } =
             Sending::start(&config, spool.as_ref(), allow_shrink).await?;
         if let (Some(spool), Some(resume)) = (&spool, outbox.resume()) {
@@ -123,7 +127,7 @@ impl Daemon {
         let limits = limits(&config.http);
         let gate = Gate::new(&config.http);
         let tls = config.tls.clone().map(|identity| Arc::new(Tls::new(identity)));
-        let live = ArcSwap::from_pointee(Live::new(Config::clone(&config)));
+        let live = ArcSwap::from_pointee(live);
         let app = Arc::new(App {
             live,
             gate,
@@ -131,12 +135,14 @@ impl Daemon {
             health: Arc::clone(&health),
             work: TaskTracker::new(),
         });
+        tasks.spawn(beat(health));
         let service = ingress::Hooks(Arc::clone(&app));
         let hooks = match &tls {
             Some(tls) => Server::spawn_secured(hooks, Arc::clone(tls), service, limits),
             None => Server::spawn(hooks, service, limits),
         };
-        let admin = Server::spawn(admin, ingress::admin(health), Limits::default());
+        let probes = ingress::Admin { app: Arc::clone(&app), refusals: hooks.refusals() };
+        let admin = Server::spawn(admin, ingress::admin(probes), Limits::default());
         Ok(Self { app, hooks, tls, admin, tasks, spool, publishing, activated })
     }
 
@@ -269,6 +275,12 @@ fn open_port(
     let listener = socket::adopt(given)?;
     facts::socket_taken_over(key, listener.local_addr());
     Ok(listener)
+}
+
+/// Shows `/livez` that the runtime works.
+async fn beat(health: Arc<Health>) -> &'static str {
+    health.pulse().keep().await;
+    "liveness"
 }
 
 async fn open_spool(config: &Config) -> Result<Option<Arc<Spool>>, StartError> {

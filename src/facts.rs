@@ -1,4 +1,4 @@
-//! One function per notable fact: its log line, spelt once.
+//! One function per notable fact: its log line, spelt once, and what is counted of it.
 //!
 //! Levels: ERROR is data lost or a person needed, WARN is odd and carried on, INFO is start, stop and
 //! reconnection, DEBUG is once per delivery. No line holds a secret, a signature, a body or an address.
@@ -12,12 +12,27 @@ use crate::config::{ConfigError, Warning};
 use crate::delivery::NotAuthenticated;
 use crate::event::Event;
 use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
-use crate::jetstream::{Denial, Unacknowledged, Unfit};
+use crate::jetstream::{Ack, Denial, Unacknowledged, Unfit};
+use crate::metrics::{SourceCounts, Store, TOTALS};
 use crate::outbox::{NotStored, Receipt};
 use crate::spool::WriteError;
 
+/// A request came to the path of a source.
+pub fn delivery_received(source: &SourceCounts) {
+    source.received.one();
+    trace!(source = source.name(), "Delivery received.");
+}
+
+/// A request to the path of a source was answered, in this time since its head.
+pub fn delivery_answered(source: &SourceCounts, took: Duration) {
+    TOTALS.request_time.took(took);
+    trace!(source = source.name(), ?took, "Delivery answered.");
+}
+
 /// A request was answered with a problem before it was authenticated, or because of its scope or size.
-pub fn delivery_refused(source: &str, code: &'static str, why: Option<NotAuthenticated>) {
+pub fn delivery_refused(counts: &SourceCounts, code: &'static str, why: Option<NotAuthenticated>) {
+    counts.refused(code);
+    let source = counts.name();
     if let Some(error) = why {
         warn!(source, code, %error, "Delivery refused.");
     } else {
@@ -48,8 +63,15 @@ pub fn proxy_is_not_trusted(peer: std::net::IpAddr, header: &'static str) {
     );
 }
 
+/// A client left before its body was here: nobody is refused, and anybody can do this ten thousand times.
+pub fn delivery_broke_off(source: &SourceCounts, code: &'static str) {
+    source.refused(code);
+    debug!(source = source.name(), code, "Request refused.");
+}
+
 /// A request went to a path or source that is none.
 pub fn request_refused(code: &'static str) {
+    TOTALS.request_refused(code);
     debug!(code, "Request refused.");
 }
 
@@ -65,11 +87,15 @@ pub fn reloading(why: &'static str) {
 
 /// The newer configuration is in force.
 pub fn reloaded(sources: usize, secrets: usize) {
+    TOTALS.reloads.one();
+    TOTALS.reload_is_refused.set(0);
     info!(sources, secrets, "Configuration reloaded.");
 }
 
 /// The newer configuration is not sound; the old one stays.
 pub fn reload_refused(error: &ConfigError) {
+    TOTALS.reloads_refused.one();
+    TOTALS.reload_is_refused.set(1);
     error!(%error, "The new configuration is refused, and the old one stays in force.");
 }
 
@@ -94,8 +120,9 @@ pub fn connection_tested(source: &str) {
     debug!(source, "Connection tested.");
 }
 
-/// A delivery is authentic and read; storing it comes next.
-pub fn delivery_verified(source: &str, delivery: &str) {
+/// A delivery is authentic and read; storing its events comes next.
+pub fn delivery_verified(source: &str, delivery: &str, events: &[Event<'_>]) {
+    events.iter().for_each(|event| TOTALS.event(&event.data));
     trace!(source, delivery, "Delivery verified.");
 }
 
@@ -113,6 +140,25 @@ pub fn delivery_stored(source: &str, delivery: &str, receipts: &[Receipt]) {
         spooled = receipts.iter().filter(|receipt| receipt.place.is_none()).count(),
         "Delivery stored."
     );
+}
+
+/// JetStream acknowledged an event, in this time since it was sent.
+pub fn event_acknowledged(source: &SourceCounts, id: &str, ack: &Ack, took: Duration) {
+    TOTALS.publish_time.took(took);
+    if ack.duplicate { &source.duplicate } else { &source.published }.one();
+    trace!(id, sequence = ack.sequence, duplicate = ack.duplicate, ?took, "Event acknowledged.");
+}
+
+/// JetStream acknowledged an event that was sent again too late to be surely recognised.
+pub fn event_resent(source: &SourceCounts, id: &str) {
+    source.resent.one();
+    trace!(id, "Event resent.");
+}
+
+/// Events are in the spool, and wait there to be published.
+pub fn events_spooled(source: &SourceCounts, count: usize) {
+    source.spooled.add(count as u64);
+    trace!(source = source.name(), count, "Events spooled.");
 }
 
 /// JetStream does not take events; the first goes to the spool.
@@ -182,6 +228,7 @@ pub fn stream_was_recreated(created: &str) {
 
 /// The same stream has forgotten what it acknowledged.
 pub fn stream_went_back(last: u64) {
+    TOTALS.stream_losses.one();
     error!(
         last,
         "The stream went back to this sequence: the server forgot what it had acknowledged. What is retained is published again."
@@ -200,11 +247,13 @@ pub fn retained_events_are_gone(count: u64) {
 
 /// What was retained has been published again.
 pub fn published_again(count: u64) {
+    TOTALS.published_again.add(count);
     warn!(count, "Events that the server had forgotten are published again.");
 }
 
 /// JetStream will never take this message; it is set aside, with the reason.
-pub fn message_is_dead(id: &str, reason: &str) {
+pub fn message_is_dead(source: &SourceCounts, id: &str, reason: &str) {
+    source.dead.one();
     error!(
         id,
         reason,
@@ -224,8 +273,9 @@ pub fn delivery_unrecognized(event: &Event<'_>, reason: &str) {
 }
 
 /// An authenticated delivery could not be stored; the forge was told so, and may not send it again.
-pub fn delivery_not_stored(source: &str, delivery: &str, error: &NotStored) {
-    error!(source, delivery, error = %error.reason, "Delivery not stored.");
+pub fn delivery_not_stored(source: &SourceCounts, delivery: &str, error: &NotStored) {
+    source.refused("not_stored");
+    error!(source = source.name(), delivery, error = %error.reason, "Delivery not stored.");
 }
 
 /// There is no connection to a server, for a reason that was not said yet. What to look at names the key.
@@ -240,8 +290,25 @@ pub fn permission_is_missing(denial: &Denial) {
     error!(operation, subject, "NATS denies a permission: allow it to our user.");
 }
 
-/// The stream was looked at.
-pub fn stream_seen(name: &str, report: &Report) {
+/// Storing an authenticated delivery ended by itself, and the forge was told that it is not stored.
+pub fn delivery_abandoned(source: &SourceCounts, delivery: &str) {
+    source.refused("not_stored");
+    error!(
+        source = source.name(),
+        delivery, "Delivery abandoned; unless the daemon is ending this is a fault of forgewire."
+    );
+}
+
+/// JetStream said how the stream does, in this time.
+pub fn stream_answered(took: Duration) {
+    TOTALS.round_trip.set(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    trace!(?took, "Stream looked at.");
+}
+
+/// The stream, or the object store, was looked at, and there is news.
+pub fn stream_seen(store: Store, name: &str, report: &Report) {
+    let left = report.drift.iter().filter(|drift| drift.outcome != Outcome::Changed).count();
+    TOTALS.drift(store).set(left as u64);
     if report.created {
         info!(stream = name, "Stream created.");
     }
@@ -264,6 +331,12 @@ pub fn messages_do_not_fit(unfit: &Unfit) {
         bytes,
         "Messages may be larger than NATS takes; those that are go to the object store. Lower the setting or raise the limit."
     );
+}
+
+/// NATS is connected.
+pub fn nats_connected() {
+    TOTALS.connects.one();
+    info!("Connected to NATS.");
 }
 
 /// The stream is not there, or cannot be looked at.

@@ -1,14 +1,18 @@
 //! Whether the daemon can store: what `/readyz` answers from.
 //!
 //! In come the state of the connection and what the last look at the stream found, out comes
-//! [`Readiness`]. A daemon that stops is not ready any more, so that no new work is sent to it.
+//! [`Readiness`]. A daemon that stops is not ready any more, so that no new work is sent to it. Whether it works at all
+//! is what `/livez` answers from ([`Pulse`]).
+
+mod pulse;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use self::pulse::Pulse;
 use crate::jetstream::Link;
-use crate::spool::Spool;
+use crate::spool::{Spool, Status};
 
 /// Whether a delivery that comes now could be stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,6 +57,7 @@ pub struct Health {
     stream_seen_on: watch::Sender<Option<Link>>,
     stopping: watch::Sender<bool>,
     spool: Option<Arc<Spool>>,
+    pulse: Pulse,
 }
 
 impl Health {
@@ -64,7 +69,21 @@ impl Health {
             stream_seen_on: watch::Sender::new(None),
             stopping: watch::Sender::new(false),
             spool: None,
+            pulse: Pulse::default(),
         }
+    }
+
+    /// Looks at this pulse instead of one of its own.
+    #[must_use]
+    pub fn with_pulse(mut self, pulse: Pulse) -> Self {
+        self.pulse = pulse;
+        self
+    }
+
+    /// Whether the runtime still gets things done.
+    #[must_use]
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Counts on a spool where JetStream cannot store.
@@ -106,6 +125,24 @@ impl Health {
         } else {
             Readiness::NoStream
         }
+    }
+
+    /// Whether NATS is connected.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        *self.link.borrow() != Link::Down
+    }
+
+    /// Whether the stream was usable at the last look.
+    #[must_use]
+    pub fn stream_is_seen(&self) -> bool {
+        self.stream_seen_on.borrow().is_some()
+    }
+
+    /// How the spool is doing, if there is one.
+    #[must_use]
+    pub fn spool(&self) -> Option<Status> {
+        self.spool.as_ref().map(|spool| spool.status())
     }
 
     /// Waits until the stream has been seen to be usable on the present connection, or any before.

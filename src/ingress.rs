@@ -3,6 +3,7 @@
 //! In come requests from [`crate::listen`], out come receipts and problems. Statuses appear here and
 //! nowhere else. One handler for forges and a router for operators, on two listeners.
 
+mod accept;
 mod admin;
 pub mod client;
 mod counted;
@@ -24,6 +25,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio_util::task::TaskTracker;
 
 use crate::health::Health;
+use crate::listen::Refusals;
 use crate::live::Live;
 use crate::outbox::Outbox;
 pub use gate::Gate;
@@ -38,7 +40,7 @@ pub struct App {
     pub gate: Gate,
     /// Where events go.
     pub outbox: Outbox,
-    /// What `/readyz` answers from.
+    /// What `/livez` and `/readyz` answer from.
     pub health: Arc<Health>,
     /// Work that goes on when a client leaves before its answer.
     pub work: TaskTracker,
@@ -60,14 +62,24 @@ impl Service<hyper::Request<Incoming>> for Hooks {
     }
 }
 
-/// The routes for operators: `/livez`, `/readyz`, `/version`.
-pub fn admin(health: Arc<Health>) -> TowerToHyperService<Router> {
+/// What operators are answered from.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// The daemon.
+    pub app: Arc<App>,
+    /// What the webhook listener refused by itself.
+    pub refusals: Arc<Refusals>,
+}
+
+/// The routes for operators: `/livez`, `/metrics`, `/readyz`, `/version`.
+pub fn admin(state: Admin) -> TowerToHyperService<Router> {
     let router = Router::new()
         .route("/livez", get(admin::livez))
+        .route("/metrics", get(admin::metrics))
         .route("/readyz", get(admin::readyz))
         .route("/version", get(admin::version))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed { allow: "GET, HEAD" })
-        .with_state(health);
+        .with_state(state);
     TowerToHyperService::new(router)
 }

@@ -23,6 +23,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
 use crate::config::Nats;
+use crate::facts;
 use crate::message::{self, Message};
 use acks::Acks;
 pub use acks::{Ack, Unacknowledged};
@@ -315,7 +316,7 @@ impl Ears {
                         up @ Link::Up(_) => up,
                     };
                 });
-                info!("Connected to NATS.");
+                facts::nats_connected();
             }
             Event::Disconnected | Event::Closed => {
                 if self.state.send_replace(Link::Down) != Link::Down {

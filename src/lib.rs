@@ -49,6 +49,8 @@ pub mod live;
 #[cfg(feature = "daemon")]
 pub mod message;
 #[cfg(feature = "daemon")]
+pub mod metrics;
+#[cfg(feature = "daemon")]
 pub mod network;
 #[cfg(feature = "daemon")]
 pub mod normalize;

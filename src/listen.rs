@@ -14,11 +14,31 @@ pub mod socket;
 mod stage;
 pub mod tls;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use registry::client_of;
 
 use crate::network::Networks;
+
+/// How many connections and requests the server itself refused, by the code of the answer.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    header_timeout: AtomicU64,
+    too_many_connections: AtomicU64,
+}
+
+impl Refusals {
+    /// Each code with its count.
+    #[must_use]
+    pub fn by_code(&self) -> [(&'static str, u64); 2] {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        [
+            ("header_timeout", read(&self.header_timeout)),
+            ("too_many_connections", read(&self.too_many_connections)),
+        ]
+    }
+}
 
 /// What one client, and all clients together, may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]

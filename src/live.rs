@@ -1,4 +1,5 @@
-//! What may change while the daemon runs: the sources, and which of their secrets were used when.
+//! What may change while the daemon runs: the sources, what is counted for them, and which of their secrets were used
+//! when.
 //!
 //! In come a checked configuration and, at a reload, a newer one; out comes [`Live`], which a request takes once and
 //! keeps to its end, so that a reload never shows it two configurations. What a reload cannot change stays that of
@@ -11,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{Config, NamedSecret, Source};
 use crate::facts;
+use crate::metrics::{self, SourceCounts, Sources};
 use crate::source::SourceName;
 
 /// How often it is said, at most, that a secret is used: often enough to see that an old one is not any more.
@@ -21,6 +23,7 @@ const SAY_AGAIN: u64 = 60;
 pub struct Live {
     config: Config,
     uses: BTreeMap<SourceName, Vec<Use>>,
+    counts: Arc<Sources>,
 }
 
 /// When a secret last signed a delivery.
@@ -42,11 +45,12 @@ impl Live {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let uses = uses(&config, |_, _| Arc::default());
-        Self { config, uses }
+        let counts = Arc::new(metrics::sources(config.sources.keys(), &Sources::new()));
+        Self { config, uses, counts }
     }
 
-    /// The same with the sources and the log filter of `newer`. A secret that stays, by id and text, keeps the
-    /// time of its last use.
+    /// The same with the sources and the log filter of `newer`. A source that stays keeps its counts, and a secret that
+    /// stays, by id and text, the time of its last use.
     #[must_use]
     pub fn with(&self, newer: &Config) -> Self {
         let mut config = self.config.clone();
@@ -55,7 +59,8 @@ impl Live {
         let uses = uses(&config, |source, secret| {
             self.known(source, secret).map_or_else(Arc::default, |moments| Arc::clone(&moments))
         });
-        Self { config, uses }
+        let counts = Arc::new(metrics::sources(config.sources.keys(), &self.counts));
+        Self { config, uses, counts }
     }
 
     /// All of it.
@@ -68,6 +73,18 @@ impl Live {
     #[must_use]
     pub fn source(&self, name: &SourceName) -> Option<&Source> {
         self.config.sources.get(name)
+    }
+
+    /// What is counted for the source of that name.
+    #[must_use]
+    pub fn counts_of(&self, name: &SourceName) -> Option<&Arc<SourceCounts>> {
+        self.counts.get(name)
+    }
+
+    /// What is counted for every source.
+    #[must_use]
+    pub fn counts(&self) -> &Arc<Sources> {
+        &self.counts
     }
 
     /// Notes that a secret signed a delivery. Where a source has several, the log says it once a minute of each:

@@ -92,6 +92,12 @@ impl Message {
         self
     }
 
+    /// Whether it says so.
+    #[must_use]
+    pub fn is_resent(&self) -> bool {
+        self.header(RESENT).is_some()
+    }
+
     fn without_body(event: &Event<'_>, prefix: &str, trace: TraceContext) -> Self {
         let repository = event.repository.as_ref();
         let action = event.action();

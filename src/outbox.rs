@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::jetstream::{Ack, JetStream, Unacknowledged};
 use crate::message::{Message, Room};
+use crate::metrics::SourceCounts;
 use crate::spool::{ReadError, Spool, WriteError};
 use drain::Drain;
 use lanes::Lanes;
@@ -161,18 +162,22 @@ impl Outbox {
     ///
     /// With a spool, JetStream has the acknowledgement timeout for each; without one, a message whose fate is unknown
     /// is sent once more, which takes less than twice that. What a message refers to takes at most two seconds
-    /// before that.
+    /// before that. What becomes of them is counted for `source`.
     ///
     /// # Errors
     ///
     /// [`NotStored`] names the first message that is not known to be stored.
-    pub async fn store(&self, messages: Vec<Message>) -> Result<Vec<Receipt>, NotStored> {
+    pub async fn store(
+        &self,
+        source: &Arc<SourceCounts>,
+        messages: Vec<Message>,
+    ) -> Result<Vec<Receipt>, NotStored> {
         if let Some(spooler) = &self.spooler {
-            return spooler.store(&self.publisher, messages).await;
+            return spooler.store(&self.publisher, source, messages).await;
         }
         let mut receipts = Vec::with_capacity(messages.len());
         for message in messages {
-            let ack = self.publisher.publish(&message, Tries::Several).await;
+            let ack = self.publisher.publish(source, &message, Tries::Several).await;
             let ack =
                 ack.map_err(|reason| NotStored { id: message.id.clone(), reason: reason.into() })?;
             receipts.push(Receipt::published(message, ack));

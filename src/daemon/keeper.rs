@@ -12,6 +12,7 @@ use crate::facts;
 use crate::health::Health;
 use crate::jetstream::stream::{self, Report, Seen, StreamError};
 use crate::jetstream::{JetStream, Link, Unfit, bucket};
+use crate::metrics::Store;
 use crate::outbox::Retainer;
 
 /// How often the stream is looked at while all is well.
@@ -75,12 +76,13 @@ impl Keeper {
         let name = config.stream.name.as_str();
         let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
         let seen = stream::ensure(jetstream, config, self.allow_shrink).await;
-        said.news(name, &seen, |said| &mut said.stream);
+        said.news(Store::Stream, name, &seen, |said| &mut said.stream);
         let Ok(report) = seen else {
             self.health.stream_is_usable(up, false);
             return false;
         };
-        let Seen { created, last_sequence, duplicate_window } = &report.seen;
+        let Seen { created, last_sequence, duplicate_window, answered_in } = &report.seen;
+        facts::stream_answered(*answered_in);
         self.jetstream.recognises_repeats_for(*duplicate_window);
         if let Some(retainer) = &self.retainer {
             retainer.seen(created, *last_sequence, highest);
@@ -91,7 +93,8 @@ impl Keeper {
             said.unfit = unfit;
         }
         let seen = bucket::ensure(jetstream, config, &report).await;
-        said.news(&format!("OBJ_{}", config.stream.bucket()), &seen, |said| &mut said.bucket);
+        let name = format!("OBJ_{}", config.stream.bucket());
+        said.news(Store::Objects, &name, &seen, |said| &mut said.bucket);
         if let Ok(bucket) = &seen {
             self.jetstream.objects_last(bucket::reliable_for(bucket, &report));
         }
@@ -105,6 +108,7 @@ impl Said {
     /// Says it when it is news, not at every look.
     fn news(
         &mut self,
+        store: Store,
         name: &str,
         seen: &Result<Report, StreamError>,
         of: impl FnOnce(&mut Self) -> &mut Option<Result<Report, String>>,
@@ -119,7 +123,7 @@ impl Said {
             return;
         }
         match seen {
-            Ok(report) => facts::stream_seen(name, report),
+            Ok(report) => facts::stream_seen(store, name, report),
             Err(error) => facts::stream_unusable(name, error),
         }
         *last = Some(outcome);

@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError, Inputs, Loaded, NamedFile};
 use crate::facts;
 use crate::ingress::App;
 use crate::listen::tls::Tls;
+use crate::metrics;
 use crate::systemd::Manager;
 use crate::telemetry;
 
@@ -92,6 +93,7 @@ impl Reloader {
         let next = live.with(newer);
         telemetry::set_filter(&next.config().log);
         let (sources, secrets) = (next.config().sources.len(), next.secrets().count());
+        metrics::set_sources(next.counts());
         self.app.live.store(Arc::new(next));
         facts::reloaded(sources, secrets);
         if !kept.is_empty() {

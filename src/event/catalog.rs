@@ -99,6 +99,16 @@ macro_rules! catalog {
                 }
             }
 
+            /// Its place in [`Data::EVENTS`]; none for an event that this version does not know.
+            #[cfg(feature = "daemon")]
+            pub(crate) fn number(&self) -> Option<usize> {
+                enum Place { $($event,)* }
+                match self {
+                    $( Self::$event(..) => Some(Place::$event as usize), )*
+                    Self::Other { .. } => None,
+                }
+            }
+
             /// The action's name.
             #[must_use]
             pub fn action(&self) -> &str {

@@ -4,6 +4,7 @@
 //! the body, verify, normalize, store, answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -22,6 +23,7 @@ use crate::listen::body::{Buffered, read_body};
 use crate::listen::registry::ConnHandle;
 use crate::live::Live;
 use crate::message::Message;
+use crate::metrics::SourceCounts;
 use crate::outbox::{NotStored, Receipt};
 use crate::source::SourceName;
 use crate::trace::TraceContext;
@@ -39,45 +41,62 @@ pub(super) async fn receive(
     app: Arc<App>,
     request: Request<Incoming>,
 ) -> Result<Response, Problem> {
+    let began = Instant::now();
     let live = app.live.load_full();
-    let name = asked_for(&live, request.uri().path());
+    let asked = asked_for(&live, request.uri().path());
     let connection = request.extensions().get::<ConnHandle>().ok_or(Problem::BodyAborted)?.clone();
     let client = app.gate.client(connection.peer().ip(), request.headers());
-    let mut guest =
-        app.gate.enter(client, name.as_ref().ok()).map_err(|away| refused(away.into()))?;
-    let name = name.map_err(|problem| {
+    let guest = app.gate.enter(client, asked.as_ref().ok().map(|(name, _)| name));
+    let mut guest = guest.map_err(|away| turned_away(away.into(), asked.as_ref().ok()))?;
+    let (name, counts) = asked.map_err(|problem| {
         guest.refused(None);
-        refused(problem)
+        facts::request_refused(problem.verdict().1);
+        problem
     })?;
-    let answer = accept(&app, &live, &name, &mut guest, connection, request).await;
-    answer.map_err(|refusal| {
+    facts::delivery_received(counts);
+    let answer = accept(&app, &live, &name, counts, &mut guest, connection, request).await;
+    let answer = answer.map_err(|refusal| {
         let problem = refusal.problem();
         if problem.is_strangers() {
             guest.refused(Some(&name));
         }
         match refusal {
-            // The client has left, or was told often enough: anybody can do this ten thousand times.
+            // The client has left, or was told often enough.
             Refusal::Problem(Problem::BodyAborted | Problem::TooManyRefused { .. }, _) => {
-                refused(problem);
+                facts::delivery_broke_off(counts, problem.verdict().1);
             }
             Refusal::Problem(_, why) => {
-                facts::delivery_refused(name.as_str(), problem.verdict().1, why);
+                facts::delivery_refused(counts, problem.verdict().1, why);
             }
             Refusal::NotStored => {}
         }
         problem
-    })
+    });
+    facts::delivery_answered(counts, began.elapsed());
+    answer
 }
+
+/// A source, with what is counted for it.
+type Asked<'l> = (SourceName, &'l Arc<SourceCounts>);
 
 /// The source that a path leads to.
-fn asked_for(live: &Live, path: &str) -> Result<SourceName, Problem> {
+fn asked_for<'l>(live: &'l Live, path: &str) -> Result<Asked<'l>, Problem> {
     let name = path.strip_prefix("/hooks/").filter(|name| !name.is_empty() && !name.contains('/'));
-    let name = SourceName::new(name.ok_or(Problem::NotFound)?);
-    name.ok().filter(|name| live.source(name).is_some()).ok_or(Problem::NoSuchSource)
+    let name = SourceName::new(name.ok_or(Problem::NotFound)?).ok();
+    name.and_then(|name| Some((live.counts_of(&name)?, name)))
+        .map(|(counts, name)| (name, counts))
+        .ok_or(Problem::NoSuchSource)
 }
 
-fn refused(problem: Problem) -> Problem {
-    facts::request_refused(problem.verdict().1);
+/// Counts a stranger's request that is not read.
+fn turned_away(problem: Problem, asked: Option<&Asked<'_>>) -> Problem {
+    let code = problem.verdict().1;
+    if let Some((_, counts)) = asked {
+        facts::delivery_received(counts);
+        facts::delivery_broke_off(counts, code);
+    } else {
+        facts::request_refused(code);
+    }
     problem
 }
 
@@ -106,6 +125,7 @@ async fn accept(
     app: &Arc<App>,
     live: &Arc<Live>,
     name: &SourceName,
+    counts: &Arc<SourceCounts>,
     guest: &mut Guest<'_>,
     connection: ConnHandle,
     request: Request<Incoming>,
@@ -133,6 +153,7 @@ async fn accept(
         app: Arc::clone(app),
         live: Arc::clone(live),
         source: name.clone(),
+        counts: Arc::clone(counts),
         headers: parts.headers,
         carrier,
         connection,
@@ -154,7 +175,7 @@ async fn accept(
                 guest.authenticated();
                 app.gate.name_proxy(by_proxy);
             }
-            Ok(accepted(&store(app, name, work).await?))
+            Ok(accepted(&store(app, counts, work).await?))
         }
     }
 }
@@ -205,6 +226,7 @@ struct Inbound {
     app: Arc<App>,
     live: Arc<Live>,
     source: SourceName,
+    counts: Arc<SourceCounts>,
     headers: HeaderMap,
     carrier: Carrier,
     connection: ConnHandle,
@@ -252,41 +274,50 @@ impl Inbound {
         let events = events.map_err(|_out_of_scope| Problem::OutOfScope)?;
         let trace = TraceContext::of(delivery.headers());
         let (prefix, room) = (&self.live.config().stream.subject_prefix, self.app.outbox.room());
+        let id = events.first().map(|event| event.delivery.id.to_string()).unwrap_or_default();
         let mut messages = Vec::with_capacity(events.len());
         for event in &events {
             if let Data::Unrecognized(_, data) = &event.data {
                 facts::delivery_unrecognized(event, data.reason.as_str());
             }
             let message = Message::fitting(event, prefix, trace, &room, &source.redact_data);
-            messages.push(message.map_err(|_impossible| Refusal::NotStored)?);
+            messages.push(message.map_err(|_impossible| abandoned(&self.counts, &id))?);
         }
-        let id = events.first().map(|event| event.delivery.id.to_string()).unwrap_or_default();
-        facts::delivery_verified(self.source.as_str(), &id);
+        facts::delivery_verified(self.source.as_str(), &id, &events);
         let authenticated = delivery.authenticated();
         Ok(Outcome::Work(Work { delivery: id, messages, authenticated, held: self.carrier.held }))
     }
 }
 
-async fn store(app: &Arc<App>, source: &SourceName, work: Work) -> Result<Vec<Receipt>, Refusal> {
+fn abandoned(source: &SourceCounts, delivery: &str) -> Refusal {
+    facts::delivery_abandoned(source, delivery);
+    Refusal::NotStored
+}
+
+async fn store(
+    app: &Arc<App>,
+    source: &Arc<SourceCounts>,
+    work: Work,
+) -> Result<Vec<Receipt>, Refusal> {
     let Work { delivery, messages, held, .. } = work;
     let large = messages.iter().any(|message| message.objects().next().is_some());
     let stored = if messages.len() > 1 || large {
         // A client that leaves in the middle must not leave half a delivery or object behind.
-        let outbox = Arc::clone(app);
-        let all = app.work.spawn(async move { outbox.outbox.store(messages).await });
-        all.await.map_err(|_gone| Refusal::NotStored)?
+        let (outbox, counts) = (Arc::clone(app), Arc::clone(source));
+        let all = app.work.spawn(async move { outbox.outbox.store(&counts, messages).await });
+        all.await.map_err(|_gone| abandoned(source, &delivery))?
     } else {
-        app.outbox.store(messages).await
+        app.outbox.store(source, messages).await
     };
     drop(held);
     match stored {
         Ok(receipts) => {
-            facts::delivery_stored(source.as_str(), &delivery, &receipts);
+            facts::delivery_stored(source.name(), &delivery, &receipts);
             Ok(receipts)
         }
         Err(error) => {
             let error: NotStored = error;
-            facts::delivery_not_stored(source.as_str(), &delivery, &error);
+            facts::delivery_not_stored(source, &delivery, &error);
             Err(Refusal::NotStored)
         }
     }

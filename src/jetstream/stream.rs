@@ -5,7 +5,7 @@
 //! stay as they are.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -84,10 +84,12 @@ pub struct Seen {
     pub last_sequence: u64,
     /// For how long it recognises repeats; zero if it does not say so.
     pub duplicate_window: Duration,
+    /// How long the server took to say so.
+    pub answered_in: Duration,
 }
 
 impl Seen {
-    fn of(info: &Value) -> Self {
+    fn of(info: &Value, answered_in: Duration) -> Self {
         let created = info.get("created").and_then(Value::as_str).unwrap_or_default();
         let last = info.pointer("/state/last_seq").and_then(Value::as_u64);
         let window = info.pointer("/config/duplicate_window").and_then(Value::as_u64);
@@ -95,6 +97,7 @@ impl Seen {
             created: created.to_owned(),
             last_sequence: last.unwrap_or_default(),
             duplicate_window: Duration::from_nanos(window.unwrap_or_default()),
+            answered_in,
         }
     }
 }
@@ -110,13 +113,16 @@ pub async fn ensure(
     allow_shrink: bool,
 ) -> Result<Report, StreamError> {
     let wanted = &config.stream;
-    let found = match jetstream.ask_of_stream("INFO", &wanted.name, &json!({})).await {
+    let began = Instant::now();
+    let answer = jetstream.ask_of_stream("INFO", &wanted.name, &json!({})).await;
+    let answered_in = began.elapsed();
+    let found = match answer {
         Ok(info) => info,
         Err(ApiError::Refused { code: NOT_FOUND, .. }) if wanted.manage => {
             let made = jetstream
                 .ask_of_stream("CREATE", &wanted.name, &Value::Object(fresh(wanted)))
                 .await?;
-            let (max_age, seen) = (wanted.max_age, Seen::of(&made));
+            let (max_age, seen) = (wanted.max_age, Seen::of(&made, answered_in));
             return Ok(Report { created: true, max_age, seen, ..Report::default() });
         }
         Err(ApiError::Refused { code: NOT_FOUND, .. }) => {
@@ -138,7 +144,7 @@ pub async fn ensure(
         drift,
         max_age,
         max_msg_size: max_msg_size.filter(|size| *size > 0),
-        seen: Seen::of(&found),
+        seen: Seen::of(&found, answered_in),
     })
 }
 

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -173,6 +174,7 @@ impl<S: Answer> Protocol<S> {
             }
             End::Done(Ok(())) => None,
             End::SlowHead => {
+                conn.shared.refusals.header_timeout.fetch_add(1, Ordering::Relaxed);
                 debug!(peer = %conn.peer(), "Connection closed: its request head took too long.");
                 Some(SLOW_HEAD)
             }

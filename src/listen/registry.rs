@@ -210,6 +210,7 @@ pub(super) struct Shared {
     closing: OnceLock<Instant>,
     list: Mutex<List>,
     last_squeeze: Mutex<Option<Instant>>,
+    pub(super) refusals: Arc<super::Refusals>,
 }
 
 impl Shared {
@@ -232,6 +233,7 @@ impl Shared {
             closing: OnceLock::new(),
             list: Mutex::default(),
             last_squeeze: Mutex::new(None),
+            refusals: Arc::default(),
         }
     }
 

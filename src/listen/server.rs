@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
-use super::Limits;
 use super::connection::{Answer, Protocol, refuse, refuse_secured};
 use super::registry::Shared;
 use super::socket::{Listener, ignore_handshakes, prepare};
 use super::tls::Tls;
+use super::{Limits, Refusals};
 
 /// Newcomers taken in one go before anything else is looked at.
 const BURST: usize = 256;
@@ -133,6 +133,12 @@ impl Server {
     #[must_use]
     pub fn buffered_kib(&self) -> usize {
         self.shared.taken()
+    }
+
+    /// How many connections and requests it refused itself, now and later.
+    #[must_use]
+    pub fn refusals(&self) -> Arc<Refusals> {
+        Arc::clone(&self.shared.refusals)
     }
 
     /// A token that ends everything at once when cancelled, also during [`Server::shutdown`].
@@ -321,6 +327,7 @@ impl<S: Answer> Acceptor<S> {
             };
             return;
         }
+        self.shared.refusals.too_many_connections.fetch_add(1, Ordering::Relaxed);
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
             return;
         };

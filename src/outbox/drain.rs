@@ -21,6 +21,7 @@ use super::retain::Retainer;
 use crate::event::Time;
 use crate::facts;
 use crate::jetstream::{Link, Unacknowledged};
+use crate::metrics::{self, SourceCounts};
 use crate::spool::{RowId, Spool, Stored, Unreadable};
 
 /// Most lanes at once: with so many messages on their way NATS has no time to spare.
@@ -164,12 +165,13 @@ impl Drain {
         row: RowId,
         stored: Result<Stored, Unreadable>,
     ) -> Result<Option<u64>, Unacknowledged> {
-        let (id, reason) = match stored {
+        let (source, id, reason) = match stored {
             Ok(stored) => {
                 let id = stored.message.id.clone();
-                match self.publish(stored).await {
+                let source = metrics::source(&stored.entry.source);
+                match self.publish(&source, stored).await {
                     Ok(sequence) => return Ok(Some(sequence)),
-                    Err(reason) if is_hopeless(&reason) => (id, reason.to_string()),
+                    Err(reason) if is_hopeless(&reason) => (source, id, reason.to_string()),
                     Err(reason) => {
                         if may_be_stored(&reason) {
                             let _ = self.spool.mark_sent(&[row], Time::now().unix_ms());
@@ -178,18 +180,26 @@ impl Drain {
                     }
                 }
             }
-            Err(unreadable) => (String::new(), unreadable.to_string()),
+            Err(unreadable) => {
+                // What it is can be read all the same.
+                let entry = self.spool.entry(row).await.ok().flatten();
+                let (source, id) = entry.map(|it| (it.source, it.event)).unwrap_or_default();
+                (metrics::source(&source), id, unreadable.to_string())
+            }
         };
-        facts::message_is_dead(&id, &reason);
+        facts::message_is_dead(&source, &id, &reason);
         // Where that cannot be written down now, it is found to be hopeless again.
         let _ = self.spool.bury(row, reason).await;
         Ok(None)
     }
 
-    async fn publish(&self, stored: Stored) -> Result<u64, Unacknowledged> {
+    async fn publish(&self, source: &SourceCounts, stored: Stored) -> Result<u64, Unacknowledged> {
         let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
         let message = self.repeats.marked(stored);
-        let ack = self.publisher.publish(&message, Tries::One).await?;
+        let ack = self.publisher.publish(source, &message, Tries::One).await?;
+        if message.is_resent() {
+            facts::event_resent(source, &message.id);
+        }
         self.silent.store(false, Ordering::Relaxed);
         if let Some(retainer) = &self.retainer {
             retainer.acknowledged(highest, &ack);

@@ -10,8 +10,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::large::Large;
+use crate::facts;
 use crate::jetstream::{Ack, JetStream, Link, Unacknowledged};
 use crate::message::{Message, Object, Room};
+use crate::metrics::SourceCounts;
 
 /// Pause before a message is sent again to a server that answered but could not take it.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -59,14 +61,15 @@ impl Publisher {
     /// timeout, or nearly twice that with several tries.
     pub(super) async fn publish(
         &self,
+        source: &SourceCounts,
         message: &Message,
         tries: Tries,
     ) -> Result<Ack, Unacknowledged> {
-        match self.publish_as_it_is(message, tries).await {
+        match self.publish_as_it_is(source, message, tries).await {
             // Server or stream take less than they did when the message was made.
             Err(reason) if is_too_large(&reason) && message.whole.is_none() => {
                 let reference = message.clone().by_reference(&self.room.bucket);
-                self.publish_as_it_is(&reference, tries).await
+                self.publish_as_it_is(source, &reference, tries).await
             }
             stored => stored,
         }
@@ -74,6 +77,7 @@ impl Publisher {
 
     async fn publish_as_it_is(
         &self,
+        source: &SourceCounts,
         message: &Message,
         tries: Tries,
     ) -> Result<Ack, Unacknowledged> {
@@ -83,7 +87,12 @@ impl Publisher {
         let message = self.with_objects(message, tries, deadline).await?;
         let deadline = Instant::now() + self.ack_timeout.mul_f64(1.8);
         let message = &*message;
-        let publish = |left| self.jetstream.publish(message, self.ack_timeout.min(left));
+        let publish = async |left| {
+            let began = Instant::now();
+            let ack = self.jetstream.publish(message, self.ack_timeout.min(left)).await?;
+            facts::event_acknowledged(source, &message.id, &ack, began.elapsed());
+            Ok(ack)
+        };
         self.until(tries, deadline, publish).await
     }
 

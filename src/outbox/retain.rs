@@ -22,6 +22,7 @@ use super::repeats::Repeats;
 use crate::event::Time;
 use crate::facts;
 use crate::jetstream::{Ack, JetStream, Link};
+use crate::metrics;
 use crate::spool::{Forgotten, Put, RowId, Spool, Stored};
 
 /// Names under which the spool keeps what was known of the stream.
@@ -287,9 +288,13 @@ impl Retainer {
         repeats: &Repeats,
         stored: Stored,
     ) -> Result<bool, ()> {
+        let source = metrics::source(&stored.entry.source);
         let (row, message) = (stored.entry.row, repeats.marked(stored));
-        match publisher.publish(&message, Tries::One).await {
+        match publisher.publish(&source, &message, Tries::One).await {
             Ok(ack) => {
+                if message.is_resent() {
+                    facts::event_resent(&source, &message.id);
+                }
                 self.highest.fetch_max(ack.sequence, Ordering::SeqCst);
                 let rows: [(RowId, u64); 1] = [(row, ack.sequence)];
                 let _ = self.spool.done_retained(&rows);
@@ -297,7 +302,7 @@ impl Retainer {
             }
             // It was taken once, so that somebody made the limits smaller.
             Err(reason) if is_hopeless(&reason) => {
-                facts::message_is_dead(&message.id, &reason.to_string());
+                facts::message_is_dead(&source, &message.id, &reason.to_string());
                 Ok(false)
             }
             Err(_) => Err(()),

@@ -17,6 +17,7 @@ use crate::event::Time;
 use crate::facts;
 use crate::jetstream::Unacknowledged;
 use crate::message::Message;
+use crate::metrics::SourceCounts;
 use crate::spool::{Put, Spool};
 
 /// Messages of one delivery that are retained together, with one sync of the disk.
@@ -41,16 +42,18 @@ impl Spooler {
     pub(super) async fn store(
         &self,
         publisher: &Publisher,
+        source: &Arc<SourceCounts>,
         messages: Vec<Message>,
     ) -> Result<Vec<Receipt>, NotStored> {
         let mut receipts = Vec::with_capacity(messages.len());
         let silent = self.silent.load(Ordering::Relaxed) && self.lanes.any();
         if let Some(claim) = self.lanes.claim(messages.iter(), silent) {
-            self.keep(claim, messages, None, &mut receipts).await?;
+            self.keep(source, claim, messages, None, &mut receipts).await?;
             return Ok(receipts);
         }
         let mut acknowledged = Vec::new();
-        let stored = self.publish(publisher, messages, &mut receipts, &mut acknowledged).await;
+        let stored =
+            self.publish(publisher, source, messages, &mut receipts, &mut acknowledged).await;
         if let Some(retainer) = &self.retainer {
             retainer.keep(acknowledged).await;
         }
@@ -62,6 +65,7 @@ impl Spooler {
     async fn publish(
         &self,
         publisher: &Publisher,
+        source: &Arc<SourceCounts>,
         messages: Vec<Message>,
         receipts: &mut Vec<Receipt>,
         acknowledged: &mut Vec<(Put, u64)>,
@@ -71,7 +75,7 @@ impl Spooler {
             let began = Time::now();
             let heard = publisher.jetstream().heard();
             let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
-            let reason = match publisher.publish(&message, Tries::One).await {
+            let reason = match publisher.publish(source, &message, Tries::One).await {
                 Ok(ack) => {
                     if let Some(retainer) = &self.retainer {
                         retainer.acknowledged(highest, &ack);
@@ -86,7 +90,7 @@ impl Spooler {
                 Err(reason) => reason,
             };
             if is_hopeless(&reason) {
-                receipts.push(self.bury(message, &reason).await?);
+                receipts.push(self.bury(source, message, &reason).await?);
                 continue;
             }
             if reason == Unacknowledged::TimedOut && publisher.jetstream().heard() == heard {
@@ -99,7 +103,7 @@ impl Spooler {
                 if is_first {
                     facts::spooling(&reason);
                 }
-                self.keep(claim, remaining, sent, receipts).await?;
+                self.keep(source, claim, remaining, sent, receipts).await?;
             }
             break;
         }
@@ -109,6 +113,7 @@ impl Spooler {
     /// Puts messages into the spool; the first of them may have been sent at a time.
     async fn keep(
         &self,
+        source: &Arc<SourceCounts>,
         claim: Claim,
         messages: Vec<Message>,
         first_sent: Option<Time>,
@@ -118,12 +123,13 @@ impl Spooler {
         let mut sent = first_sent;
         receipts.extend(messages.iter().map(Receipt::spooled));
         let puts = messages.into_iter().map(|message| put(message, sent.take())).collect();
-        let spool = Arc::clone(&self.spool);
+        let (spool, source) = (Arc::clone(&self.spool), Arc::clone(source));
         // A client that leaves takes nothing with it: what is in the spool must also be known to be there.
         let kept = tokio::spawn(async move {
             let kept = spool.put(puts).await;
             if let Ok(rows) = &kept {
                 claim.spooled(rows);
+                facts::events_spooled(&source, rows.len());
             }
             kept
         });
@@ -132,12 +138,17 @@ impl Spooler {
     }
 
     /// Sets a message aside that JetStream will never take.
-    async fn bury(&self, message: Message, reason: &Unacknowledged) -> Result<Receipt, NotStored> {
+    async fn bury(
+        &self,
+        source: &SourceCounts,
+        message: Message,
+        reason: &Unacknowledged,
+    ) -> Result<Receipt, NotStored> {
         let receipt = Receipt::spooled(&message);
         let id = message.id.clone();
         let dead = self.spool.put_dead(put(message, None), reason.to_string()).await;
         dead.map_err(|error| NotStored { id: id.clone(), reason: Why::Spool(error) })?;
-        facts::message_is_dead(&id, &reason.to_string());
+        facts::message_is_dead(source, &id, &reason.to_string());
         Ok(receipt)
     }
 }

@@ -502,7 +502,8 @@ async fn ten_thousand_events_of_one_delivery_are_stored_in_order_with_one_payloa
         .collect();
     let kept: usize = messages.iter().map(|it| it.body.len() + it.headers.wire_len()).sum();
     assert!(kept < 64 * MIB, "{kept}");
-    let receipts = outbox.store(messages.clone()).await.unwrap();
+    let receipts =
+        outbox.store(&forgewire::metrics::source("gitea"), messages.clone()).await.unwrap();
     replies.abort();
     let sequences: Vec<_> =
         receipts.iter().map(|receipt| receipt.place.as_ref().unwrap().sequence).collect();
