@@ -50,8 +50,8 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs bench chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps \
-	image image-test image-deps deploy-check deny
+.PHONY: help run test lint doc docs prometheus bench chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps \
+	image image-test image-deps deploy-check deny prometheus-deps
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -86,6 +86,10 @@ docs: ## Write what is made from the code: docs/schema/event-1.json and docs/eve
 	mv docs/schema/event-1.json.new docs/schema/event-1.json
 	$(CARGO) run -q --locked -- docs-events >docs/events.md.new
 	mv docs/events.md.new docs/events.md
+
+# What the daemon's own answer is checked with, tests/it/metrics.rs does.
+prometheus: prometheus-deps ## Check the alert rules, and what raises them
+	cd deploy/prometheus && promtool check rules forgewire.rules.yml && promtool test rules forgewire.test.yml
 
 bench: deps ## Measure throughput beside a yardstick
 	$(CARGO) bench --locked --profile $(BENCH_PROFILE) --bench throughput -- $(ARGS)
@@ -152,8 +156,11 @@ $(deny)/prepared/deny-requirements.txt: .ci/deny-requirements.txt
 deps: ## Install nats-server if it is missing
 	$(call need,nats-server)
 
-test-deps: ## Install what the tests run: nats-server, curl, openssl, strace, faketime, tools of systemd
-	$(call need,nats-server curl openssl strace faketime systemd-analyze:systemd)
+test-deps: ## Install what the tests run: nats-server, curl, openssl, promtool, strace, faketime, tools of systemd
+	$(call need,nats-server curl openssl promtool:prometheus strace faketime systemd-analyze:systemd)
+
+prometheus-deps: ## Install promtool if it is missing
+	$(call need,promtool:prometheus)
 
 chaos-deps: ## Install what the fault bench runs: nats-server, strace, faketime
 	$(call need,nats-server strace faketime)
