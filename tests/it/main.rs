@@ -17,6 +17,7 @@ mod listen;
 mod listen_support;
 mod logs;
 mod many;
+mod metrics;
 mod nats_auth;
 mod nats_permissions;
 mod nats_tls;
