@@ -17,7 +17,7 @@ use forgewire::live::Live;
 use forgewire::message::Room;
 use forgewire::outbox::Outbox;
 use rustix::process::Signal;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
@@ -25,7 +25,7 @@ use crate::spool_cli::tiny_stream;
 use crate::support::daemon::{Daemon, sources, stored};
 use crate::support::hook::{Hook, SECRET, push, push_in, sha, signature};
 use crate::support::http::{Connection, deliver, get, request};
-use crate::support::nats::NatsServer;
+use crate::support::nats::{NatsServer, free_port};
 use crate::support::{LIMIT, eventually};
 
 type Series = BTreeMap<String, f64>;
@@ -41,7 +41,8 @@ fn samples(text: &str) -> Series {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let pair = |line: &str| {
         let (series, value) = line.rsplit_once(' ').unwrap();
-        (series.to_owned(), value.parse().unwrap_or_else(|_| panic!("{line}")))
+        // OpenMetrics writes a bound as a decimal, le="1.0".
+        (series.replace(".0\"}", "\"}"), value.parse().unwrap_or_else(|_| panic!("{line}")))
     };
     lines.map(pair).collect()
 }
@@ -160,7 +161,7 @@ async fn each_refusal_moves_its_code_and_no_other() {
     let small = small.to_string().into_bytes();
     let good = Hook::new("gitea", "push", Some("push"), "s", SECRET, &small);
     let with = |name: &str, value: &str| good.clone().with(name, value);
-    let long = format!("/hooks/gitea?payload={}", "x".repeat(61_000));
+    let long = format!("/hooks/gitea?payload={}", "x".repeat(61_500));
     let form = [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
     let post = "POST /hooks/gitea HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf";
     let refusals: [(&str, u16); 11] = [
@@ -177,6 +178,8 @@ async fn each_refusal_moves_its_code_and_no_other() {
         ("not_found", 404),
     ];
     for (code, status) in refusals {
+        // Stays open until it was counted.
+        let mut slow = None;
         let before = scrape(&daemon).await;
         let hooks = daemon.hooks;
         let answer = match code {
@@ -196,14 +199,7 @@ async fn each_refusal_moves_its_code_and_no_other() {
             "no_such_source" => Some(request(hooks, "POST", "/hooks/nobody", &[], b"").await),
             "not_found" => Some(request(hooks, "POST", "/elsewhere", &[], b"").await),
             "body_timeout" => {
-                let slow = sends(&daemon, post.as_bytes()).await;
-                eventually("it took too long", || async {
-                    let now = scrape(&daemon).await;
-                    (!moved(&before, &now).is_empty() && now.len() == before.len()).then_some(())
-                })
-                .await;
-                tokio::time::sleep(Duration::from_millis(1_200)).await;
-                drop(slow);
+                slow = Some(sends(&daemon, post.as_bytes()).await);
                 None
             }
             "body_aborted" => {
@@ -223,6 +219,7 @@ async fn each_refusal_moves_its_code_and_no_other() {
             _ => vec![(&*refused, 1.0), received, ANSWERED],
         };
         moves(&daemon, code, &before, &wanted).await;
+        drop(slow);
     }
     assert!(stored(&nats).await.is_empty());
 }
@@ -242,7 +239,9 @@ async fn what_the_connection_server_refuses_is_counted_by_code() {
     let mut known = Connection::open(daemon.hooks).await.unwrap();
     assert_eq!(known.deliver("/hooks/gitea", &hook("in")).await.unwrap().status, 202);
     let before = scrape(&daemon).await;
-    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("out")).await.status, 503);
+    let mut answer = String::new();
+    TcpStream::connect(daemon.hooks).await.unwrap().read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("\"code\":\"too_many_connections\""), "{answer}");
     let full = [(r#"requests_refused_total{code="too_many_connections"}"#, 1.0)];
     moves(&daemon, "no room", &before, &full).await;
 }
@@ -484,7 +483,11 @@ async fn whatever_a_sender_makes_up_adds_no_series_and_nothing_of_it_is_shown() 
                 }
                 let event = if n % 20 == 3 { &*made_up } else { "push" };
                 let hook = Hook::new("gitea", event, None, &made_up, secret, body.as_bytes());
-                connection.deliver(&path, &hook).await.unwrap();
+                // Who is refused before the body was read has to come again.
+                if connection.deliver(&path, &hook).await.is_err() {
+                    connection = Connection::open(hooks).await.unwrap();
+                    connection.deliver(&path, &hook).await.unwrap();
+                }
             }
         })
     });
@@ -688,6 +691,55 @@ async fn both_formats_say_the_same_and_nobody_is_refused_for_what_is_accepted() 
     assert_eq!((refused.status.as_u16(), &*refused.code()), (405, "method_not_allowed"));
 }
 
+/// A Prometheus that scrapes `daemon` every 200 ms. `None`, loudly, where it cannot be run; under CI that is a failure.
+fn prometheus(daemon: &Daemon, dir: &std::path::Path, port: u16) -> Option<tokio::process::Child> {
+    let config = format!(
+        "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\nrule_files: [{}]\n\
+         scrape_configs:\n  - job_name: forgewire\n    static_configs: [{{ targets: [\"{}\"] }}]\n",
+        root().join("deploy/prometheus/forgewire.rules.yml").display(),
+        daemon.admin
+    );
+    std::fs::write(dir.join("prometheus.yml"), config).unwrap();
+    let child = tokio::process::Command::new("prometheus")
+        .arg(format!("--config.file={}", dir.join("prometheus.yml").display()))
+        .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn();
+    child
+        .map_err(|error| {
+            let why = format!("prometheus was not run: {error}; `make test-deps` installs it");
+            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{why}");
+            let _ = writeln!(std::io::stderr(), "{why}");
+        })
+        .ok()
+}
+
+#[tokio::test]
+async fn a_real_prometheus_reads_what_it_asks_for() {
+    let nats = NatsServer::start();
+    let daemon = Daemon::start(&nats).await;
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("one")).await.status, 202);
+    let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let Some(mut child) = prometheus(&daemon, dir.path(), port) else { return };
+    let at = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let query = "/api/v1/query?query=forgewire_deliveries_received_total%7Bsource=%22gitea%22%7D";
+    let answer = eventually("Prometheus has scraped", || async {
+        let mut connection = Connection::open(at).await.ok()?;
+        let answer = connection.request("GET", query, &[], b"").await.ok()?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
+        answer["data"]["result"][0]["value"].as_array().cloned()
+    })
+    .await;
+    assert_eq!(answer[1], "1");
+    let targets = get(at, "/api/v1/targets").await.json();
+    let target = &targets["data"]["activeTargets"][0];
+    assert_eq!((&target["health"], &target["lastError"]), (&"up".into(), &"".into()));
+    child.kill().await.unwrap();
+}
+
 /// The operators' listener of a daemon whose pulse is stuck after `limit`, on the runtime that this runs on.
 async fn probes(limit: Duration) -> (Server, Arc<Health>) {
     let config = forgewire::config::Nats {
@@ -717,6 +769,7 @@ fn livez_fails_while_the_threads_beside_the_runtime_are_stuck() {
         let (server, health) = probes(Duration::from_millis(400)).await;
         let beating = tokio::spawn(async move { health.pulse().keep().await });
         let status = async || get(server.local_addr(), "/livez").await.status.as_u16();
+        // Without a beat it would be stuck by then.
         tokio::time::sleep(Duration::from_millis(600)).await;
         eventually("it beats", || async { (status().await == 200).then_some(()) }).await;
         let (release, stuck) = mpsc::channel::<()>();
