@@ -29,7 +29,7 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
         match (media_type.as_str(), version) {
             ("application/openmetrics-text", None | Some("1.0.0")) => open = open.max(Some(weight)),
             ("text/plain" | "text/*" | "*/*", None | Some("0.0.4")) => {
-                plain = plain.max(Some(weight))
+                plain = plain.max(Some(weight));
             }
             _ => {}
         }

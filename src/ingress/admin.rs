@@ -1,5 +1,7 @@
 //! Probes: is it alive, can it store, which version is it, and what has been counted.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -28,7 +30,7 @@ pub(super) async fn metrics(
     let format = accept::format(&headers);
     let scrape = Scrape {
         live: admin.app.live.load_full(),
-        health: admin.app.health.clone(),
+        health: Arc::clone(&admin.app.health),
         refusals: admin.refusals,
     };
     // It reads files, and is no hurry of anybody who delivers.

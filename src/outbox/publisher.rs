@@ -88,7 +88,8 @@ impl Publisher {
         let deadline = Instant::now() + self.ack_timeout.mul_f64(1.8);
         let message = &*message;
         let publish = async |left| {
-            let began = Instant::now();
+            // Now, which has just been looked at.
+            let began = deadline.checked_sub(left).unwrap_or(deadline);
             let ack = self.jetstream.publish(message, self.ack_timeout.min(left)).await?;
             facts::event_acknowledged(source, &message.id, &ack, began.elapsed());
             Ok(ack)
