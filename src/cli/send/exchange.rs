@@ -42,12 +42,11 @@ impl Client {
         if url.scheme_str() != Some("https") {
             return Ok(Self::Plain(builder.build(HttpConnector::new())));
         }
-        let roots = match ca_file {
-            Some(path) => HttpsConnectorBuilder::new().with_tls_config(trusting(path)?),
-            None => {
-                let roots = HttpsConnectorBuilder::new().with_native_roots();
-                roots.context("cannot load this system's root certificates")?
-            }
+        let connector = HttpsConnectorBuilder::new();
+        let roots = if let Some(path) = ca_file {
+            connector.with_tls_config(trusting(path)?)
+        } else {
+            connector.with_native_roots().context("cannot load this system's root certificates")?
         };
         Ok(Self::Tls(builder.build(roots.https_only().enable_http1().build())))
     }
