@@ -7,6 +7,7 @@
 pub mod body;
 mod connection;
 mod eviction;
+mod h2;
 mod io;
 pub mod registry;
 pub mod server;

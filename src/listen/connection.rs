@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Request, StatusCode};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -22,7 +22,7 @@ use tokio::time::{sleep_until, timeout};
 use tracing::debug;
 
 use super::Limits;
-use super::io::Metered;
+use super::io::{Meter, Metered};
 use super::registry::{Conn, ConnHandle, Member};
 use super::socket::Transport;
 use super::stage::Due;
@@ -35,7 +35,7 @@ const SMALLEST_BUFFER: usize = 8 * 1024;
 
 /// An answer that is written without hyper: status line, the header that belongs to it, and the
 /// code and text of its problem.
-struct LastWords {
+pub(super) struct LastWords {
     status: &'static str,
     header: &'static str,
     code: &'static str,
@@ -57,12 +57,17 @@ const NO_ROOM: LastWords = LastWords {
 };
 
 impl LastWords {
-    fn response(&self) -> String {
-        let Self { status, header, code, detail } = self;
+    fn body(&self) -> String {
+        let Self { status, code, detail, .. } = self;
         let (number, title) = status.split_once(' ').unwrap_or((status, ""));
-        let body = format!(
+        format!(
             r#"{{"type":"about:blank","title":"{title}","status":{number},"code":"{code}","detail":"{detail}"}}"#
-        );
+        )
+    }
+
+    fn response(&self) -> String {
+        let Self { status, header, .. } = self;
+        let body = self.body();
         format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
              {header}connection: close\r\n\r\n{body}",
@@ -71,6 +76,13 @@ impl LastWords {
     }
 }
 
+const NO_MEMORY: LastWords = LastWords {
+    status: "503 Service Unavailable",
+    header: "",
+    code: "overloaded",
+    detail: "Too much is being received; send the request again later.",
+};
+
 const SPEAKS_TLS: LastWords = LastWords {
     status: "400 Bad Request",
     header: "",
@@ -78,8 +90,18 @@ const SPEAKS_TLS: LastWords = LastWords {
     detail: "This port speaks TLS; use https in the URL.",
 };
 
+/// The answer to a request whose head there is no memory for.
+pub(super) fn overloaded() -> hyper::Response<axum::body::Body> {
+    let mut response = hyper::Response::new(NO_MEMORY.body().into());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
 /// Why hyper is no longer driven.
-enum End {
+pub(super) enum End {
     /// hyper is done with it.
     Done(hyper::Result<()>),
     /// The request head took too long.
@@ -96,7 +118,7 @@ pub trait Answer:
         Request<Incoming>,
         Response = hyper::Response<axum::body::Body>,
         Error = Infallible,
-        Future: Send,
+        Future: Send + 'static,
     > + Clone
     + Send
     + Sync
@@ -109,7 +131,7 @@ impl<S> Answer for S where
             Request<Incoming>,
             Response = hyper::Response<axum::body::Body>,
             Error = Infallible,
-            Future: Send,
+            Future: Send + 'static,
         > + Clone
         + Send
         + Sync
@@ -143,7 +165,13 @@ impl<S: Answer> Protocol<S> {
     pub(super) async fn serve_secured(self, stream: TcpStream, identity: Identity, member: Member) {
         let peer = member.0.peer();
         match tls::greet(stream, &identity, &member.0).await {
-            Greeting::Secured(stream) => self.serve(*stream, member).await,
+            Greeting::Secured(stream) => {
+                if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2) {
+                    self.serve_h2(*stream, member).await;
+                } else {
+                    self.serve(*stream, member).await;
+                }
+            }
             Greeting::Plain(stream) => {
                 debug!(%peer, "Connection closed: it does not speak TLS.");
                 let most = member.0.shared.limits.max_header_bytes as u64;
@@ -159,37 +187,16 @@ impl<S: Answer> Protocol<S> {
     pub(super) async fn serve<I: Transport>(self, io: I, member: Member) {
         let conn = &member.0;
         let (end, io) = self.drive(Metered::new(io, Arc::clone(conn)), conn).await;
-        let last_words = match end {
-            End::Evicted => {
-                debug!(peer = %conn.peer(), "Connection closed to make room.");
-                return;
-            }
-            End::Silent => {
-                debug!(peer = %conn.peer(), "Connection closed: nothing moved on it.");
-                return;
-            }
-            End::Done(Err(error)) => {
-                debug!(peer = %conn.peer(), %error, "Connection ended early.");
-                None
-            }
-            End::Done(Ok(())) => None,
-            End::SlowHead => {
-                conn.shared.refusals.header_timeout.fetch_add(1, Ordering::Relaxed);
-                debug!(peer = %conn.peer(), "Connection closed: its request head took too long.");
-                Some(SLOW_HEAD)
-            }
-        };
-        if io.ended() {
-            if I::SAYS_GOODBYE {
-                let _ = timeout(LINGER, io.into_inner().shutdown()).await;
-            }
-            return;
-        }
-        let most = conn.shared.limits.max_body_bytes.saturating_mul(2);
-        tokio::select! {
-            () = part(io.into_inner(), last_words, most) => {}
-            () = conn.evicted() => {}
-        }
+        end_with(end, io, Some(SLOW_HEAD), &member).await;
+    }
+
+    pub(super) fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// How often a connection is looked at, at the least.
+    pub(super) fn tick(&self) -> Duration {
+        self.tick
     }
 
     async fn drive<I: Transport>(&self, io: Metered<I>, conn: &Arc<Conn>) -> (End, Metered<I>) {
@@ -233,7 +240,8 @@ impl<S: Answer> Protocol<S> {
         &self,
         mut request: Request<Incoming>,
         conn: &Arc<Conn>,
-    ) -> impl Future<Output = Result<hyper::Response<Response>, Infallible>> + use<S> {
+    ) -> impl Future<Output = Result<hyper::Response<Response<Answering>>, Infallible>> + use<S>
+    {
         let conn = Arc::clone(conn);
         conn.request_begins(!request.body().is_end_stream());
         request.extensions_mut().insert(ConnHandle(Arc::clone(&conn)));
@@ -243,18 +251,74 @@ impl<S: Answer> Protocol<S> {
             if conn.response_begins() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| Response { body, conn }))
+            Ok(response.map(|body| Response::new(body, Answering(conn))))
         }
     }
 }
 
-/// A response body whose end is noticed: hyper drops it after its last frame.
-struct Response {
-    body: axum::body::Body,
-    conn: Arc<Conn>,
+/// Says how a connection ended, and parts with its client.
+pub(super) async fn end_with<I: Transport, M: Meter>(
+    end: End,
+    io: Metered<I, M>,
+    slow_head: Option<LastWords>,
+    member: &Member,
+) {
+    let conn = &member.0;
+    let last_words = match end {
+        End::Evicted => {
+            debug!(peer = %conn.peer(), "Connection closed to make room.");
+            return;
+        }
+        End::Silent => {
+            debug!(peer = %conn.peer(), "Connection closed: nothing moved on it.");
+            return;
+        }
+        End::Done(Err(error)) => {
+            debug!(peer = %conn.peer(), %error, "Connection ended early.");
+            None
+        }
+        End::Done(Ok(())) => None,
+        End::SlowHead => {
+            conn.shared.refusals.header_timeout.fetch_add(1, Ordering::Relaxed);
+            debug!(peer = %conn.peer(), "Connection closed: its request head took too long.");
+            slow_head
+        }
+    };
+    if io.ended() {
+        if I::SAYS_GOODBYE {
+            let _ = timeout(LINGER, io.into_inner().shutdown()).await;
+        }
+        return;
+    }
+    let most = conn.shared.limits.max_body_bytes.saturating_mul(2);
+    tokio::select! {
+        () = part(io.into_inner(), last_words, most) => {}
+        () = conn.evicted() => {}
+    }
 }
 
-impl Body for Response {
+/// A response body with what is dropped after it: hyper does that when it has the last frame.
+pub(super) struct Response<G> {
+    body: axum::body::Body,
+    _guard: G,
+}
+
+impl<G> Response<G> {
+    pub(super) fn new(body: axum::body::Body, guard: G) -> Self {
+        Self { body, _guard: guard }
+    }
+}
+
+/// Notes the end of a response.
+struct Answering(Arc<Conn>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.response_ends();
+    }
+}
+
+impl<G: Unpin> Body for Response<G> {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -271,12 +335,6 @@ impl Body for Response {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-impl Drop for Response {
-    fn drop(&mut self) {
-        self.conn.response_ends();
     }
 }
 

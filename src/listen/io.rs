@@ -14,26 +14,69 @@ use super::socket::Transport;
 use super::stage::Phase;
 
 /// Head bytes that every connection may hold uncharged.
-const FREE_HEAD_BYTES: usize = 8 * 1024;
+pub(super) const FREE_HEAD_BYTES: usize = 8 * 1024;
 /// Most bytes read at once. hyper doubles its buffer whenever a read fills it, up to the largest
 /// head, and keeps it while the connection idles; this stops it at 32 KiB.
 const READ_AT_ONCE: usize = 16 * 1024;
 
+/// What is made of the bytes that come.
+pub(super) trait Meter {
+    /// Counts and charges them.
+    fn count(&mut self, conn: &Arc<Conn>, come: &[u8]) -> io::Result<()>;
+
+    /// Whether hyper is told of an end as soon as nothing is left to read.
+    fn may_end(&self, conn: &Conn) -> bool;
+}
+
 /// A transport whose traffic is known to its [`Conn`].
-pub(super) struct Metered<I> {
+pub(super) struct Metered<I, M = Heads> {
     inner: I,
     conn: Arc<Conn>,
-    head_bytes: usize,
+    meter: M,
+    ended: bool,
+}
+
+/// The meter of HTTP/1.1: one request after the other.
+pub(super) struct Heads {
+    bytes: usize,
     /// What the longest head so far has cost. Kept for the connection's life, as hyper keeps the
     /// buffer.
-    head_hold: Hold,
-    ended: bool,
+    hold: Hold,
+}
+
+impl Meter for Heads {
+    fn count(&mut self, conn: &Arc<Conn>, come: &[u8]) -> io::Result<()> {
+        let (phase, begins) = conn.received(come.len());
+        if phase != Phase::Head {
+            return Ok(());
+        }
+        self.bytes = if begins { come.len() } else { self.bytes.saturating_add(come.len()) };
+        let charged = self.bytes.saturating_sub(FREE_HEAD_BYTES);
+        if self.hold.try_grow_to(charged) {
+            Ok(())
+        } else {
+            Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                "no memory left for a long request head",
+            ))
+        }
+    }
+
+    fn may_end(&self, conn: &Conn) -> bool {
+        conn.may_go()
+    }
 }
 
 impl<I: Transport> Metered<I> {
     pub(super) fn new(inner: I, conn: Arc<Conn>) -> Self {
-        let head_hold = Hold::empty(&conn, Pool::Shares);
-        Self { inner, conn, head_bytes: 0, head_hold, ended: false }
+        let meter = Heads { bytes: 0, hold: Hold::empty(&conn, Pool::Shares) };
+        Self::with(inner, conn, meter)
+    }
+}
+
+impl<I: Transport, M: Meter> Metered<I, M> {
+    pub(super) fn with(inner: I, conn: Arc<Conn>, meter: M) -> Self {
+        Self { inner, conn, meter, ended: false }
     }
 
     /// Whether hyper was told that nothing more will come.
@@ -44,23 +87,6 @@ impl<I: Transport> Metered<I> {
     /// The transport alone. Gives back what was charged.
     pub(super) fn into_inner(self) -> I {
         self.inner
-    }
-
-    fn count(&mut self, bytes: usize) -> io::Result<()> {
-        let (phase, begins) = self.conn.received(bytes);
-        if phase != Phase::Head {
-            return Ok(());
-        }
-        self.head_bytes = if begins { bytes } else { self.head_bytes.saturating_add(bytes) };
-        let charged = self.head_bytes.saturating_sub(FREE_HEAD_BYTES);
-        if self.head_hold.try_grow_to(charged) {
-            Ok(())
-        } else {
-            Err(io::Error::new(
-                io::ErrorKind::QuotaExceeded,
-                "no memory left for a long request head",
-            ))
-        }
     }
 }
 
@@ -80,7 +106,7 @@ fn read_some<I: AsyncRead>(
     Poll::Ready(Ok(()))
 }
 
-impl<I: Transport> AsyncRead for Metered<I> {
+impl<I: Transport, M: Meter + Unpin> AsyncRead for Metered<I, M> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -90,14 +116,14 @@ impl<I: Transport> AsyncRead for Metered<I> {
         let before = buf.filled().len();
         match read_some(Pin::new(&mut this.inner), cx, buf) {
             Poll::Ready(Ok(())) => {
-                let bytes = buf.filled().len() - before;
-                if bytes == 0 {
+                let come = buf.filled().get(before..).unwrap_or_default();
+                if come.is_empty() {
                     this.ended = true;
                     return Poll::Ready(Ok(()));
                 }
-                Poll::Ready(this.count(bytes))
+                Poll::Ready(this.meter.count(&this.conn, come))
             }
-            Poll::Pending if this.conn.may_go() && !this.inner.has_unread() => {
+            Poll::Pending if this.meter.may_end(&this.conn) && !this.inner.has_unread() => {
                 // An end of file is what hyper understands as the end of an idle connection.
                 this.ended = true;
                 Poll::Ready(Ok(()))
@@ -107,7 +133,7 @@ impl<I: Transport> AsyncRead for Metered<I> {
     }
 }
 
-impl<I: Transport> AsyncWrite for Metered<I> {
+impl<I: Transport, M: Meter + Unpin> AsyncWrite for Metered<I, M> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -73,6 +73,8 @@ pub(super) struct Conn {
     received: AtomicU64,
     authenticated: AtomicBool,
     evicted: AtomicBool,
+    /// Bytes of heads that its requests of HTTP/2 hold.
+    pub(super) head_bytes: AtomicUsize,
     /// Memory in KiB that this connection holds of each pool.
     held: [AtomicUsize; 2],
     waker: AtomicWaker,
@@ -92,7 +94,7 @@ impl Conn {
         }
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
+    pub(super) fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -270,6 +272,7 @@ impl Shared {
             received: AtomicU64::new(0),
             authenticated: AtomicBool::new(false),
             evicted: AtomicBool::new(false),
+            head_bytes: AtomicUsize::new(0),
             held: Default::default(),
             waker: AtomicWaker::new(),
         });

@@ -368,7 +368,7 @@ fn is_peer_fault(error: &io::Error) -> bool {
 }
 
 /// A panic costs the connection it happened on, and is told.
-fn report(ended: Result<(), JoinError>) {
+pub(super) fn report(ended: Result<(), JoinError>) {
     if ended.is_err_and(|error| error.is_panic()) {
         error!("A request handler panicked; its connection was closed.");
     }

@@ -21,6 +21,7 @@ use tokio::time::{sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+pub(super) use self::identity::HTTP_2;
 pub use self::identity::{Identity, IdentityError, Part, Pem, Stale};
 use self::wire::Wire;
 use super::registry::Conn;

@@ -15,9 +15,11 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, Error, InconsistentKeys};
 
 /// What clients may speak inside of TLS, the server's favourite first.
-const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
-/// What a client that is refused is spoken to in.
+const PROTOCOLS: &[&[u8]] = &[HTTP_2, b"http/1.1"];
+/// What a client that there is no room for is told so in, whatever it likes best: that takes one write.
 const REFUSING: &[&[u8]] = &[b"http/1.1"];
+/// The name of HTTP/2 in a handshake.
+pub(in crate::listen) const HTTP_2: &[u8] = b"h2";
 
 /// The texts that an [`Identity`] is made of.
 #[derive(Clone, Copy)]
