@@ -102,7 +102,6 @@ impl Tls {
     }
 
     /// Offers these protocols.
-    #[expect(dead_code, reason = "for HTTP/2")]
     pub(crate) fn offering(mut self, alpn: &'static [&'static str]) -> Self {
         self.alpn = alpn;
         self

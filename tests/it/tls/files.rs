@@ -85,6 +85,7 @@ fn what_a_file_does_not_hold_is_told_with_key_and_file() {
                        MIIB\n-----END RSA PRIVATE KEY-----\n";
     let odd_key = "-----BEGIN PRIVATE KEY-----\nhunter 2!\n-----END PRIVATE KEY-----\n";
     let odd_cert = "-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n";
+    let large = vec![b'\n'; (2 << 20) + 1];
     let cut = "-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n";
     let cases: [(&str, &[u8], &str); 14] = [
         ("cert.pem", b"", "is empty"),
@@ -124,7 +125,7 @@ fn what_a_file_does_not_hold_is_told_with_key_and_file() {
         ("key.pem", odd_key.as_bytes(), "is damaged: it is no PEM from its first to its last line"),
         ("ca.pem", b"# none\n", "holds no certificate: it takes PEM, with BEGIN CERTIFICATE"),
         ("ca.pem", odd_cert.as_bytes(), "holds something that is no X.509 certificate"),
-        ("ca.pem", &[b'\n'; (2 << 20) + 1], "is larger than 2097152 bytes"),
+        ("ca.pem", &large, "is larger than 2097152 bytes"),
     ];
     for (file, content, fault) in cases {
         let place = Place::with_all();

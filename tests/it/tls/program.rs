@@ -6,9 +6,16 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustix::process::Signal;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
+use crate::h2::was_not_taken;
 use crate::support::daemon::{Daemon, sources, stored};
 use crate::support::hook::{Hook, SECRET, push_in, sha};
 use crate::support::http::Connection;
@@ -83,8 +90,13 @@ async fn a_delivery_by_curl_is_published() {
     let (nats, place) = (NatsServer::start(), Place::new());
     let daemon = Daemon::with(&nats, &place.config("")).await;
     let url = format!("https://localhost:{}/hooks/gitea", daemon.hooks.port());
-    let versions: [(&[&str], &str); 2] =
-        [(&["--tls-max", "1.2", "--http1.1"], "202 1.1"), (&["--tlsv1.3", "--http1.1"], "202 1.1")];
+    let versions: [(&[&str], &str); 5] = [
+        (&["--tls-max", "1.2", "--http1.1"], "202 1.1"),
+        (&["--tlsv1.3", "--http1.1"], "202 1.1"),
+        (&["--tls-max", "1.2", "--http2"], "202 2"),
+        (&["--tlsv1.3", "--http2"], "202 2"),
+        (&["--no-alpn"], "202 1.1"),
+    ];
     for (number, (arguments, answer)) in versions.iter().enumerate() {
         let (code, said) = curl(place.dir.path(), &url, &hook(0, number), arguments).await;
         assert_eq!((code, said.as_str()), (0, *answer), "{arguments:?}");
@@ -177,25 +189,73 @@ async fn client(
     kept
 }
 
-#[tokio::test]
-async fn a_client_that_never_sends_twice_loses_nothing_when_the_daemon_stops() {
+/// The same over HTTP/2. What the server did not take, because it goes, is sent on another connection; nothing
+/// else twice.
+async fn client_h2(
+    tls: crate::support::tls::Tls,
+    hooks: std::net::SocketAddr,
+    number: usize,
+    answered: Arc<AtomicUsize>,
+) -> Vec<String> {
+    let (mut kept, mut next) = (Vec::new(), 0);
+    while let Ok(stream) = tls.connect(hooks).await {
+        let io = TokioIo::new(stream);
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        loop {
+            let id = format!("gitea:{number}-{next}");
+            let request = over_h2(&hook(number, next));
+            let response = match sender.try_send_request(request).await {
+                Ok(response) => response,
+                Err(mut error) => {
+                    let unsent_yet = error.take_message().is_some();
+                    let error = error.into_error();
+                    assert!(unsent_yet || was_not_taken(&error), "{id} is lost: {error:?}");
+                    break;
+                }
+            };
+            assert_eq!(response.status(), 202);
+            response.into_body().collect().await.unwrap();
+            answered.fetch_add(1, Ordering::Relaxed);
+            kept.push(id);
+            next += 1;
+            if sender.ready().await.is_err() {
+                break;
+            }
+        }
+    }
+    kept
+}
+
+fn over_h2(hook: &Hook) -> Request<Full<Bytes>> {
+    let mut request = Request::post("https://localhost/hooks/gitea");
+    for (name, value) in &hook.headers {
+        request = request.header(name, value);
+    }
+    request.body(Full::from(hook.body.clone())).unwrap()
+}
+
+async fn loses_nothing_when_the_daemon_stops(alpn: &'static [&'static str]) {
     let (nats, place) = (NatsServer::start(), Place::new());
     let config = place.config("drain = \"700ms\"\nstop_timeout = \"10s\"");
     let mut daemon = Daemon::with(&nats, &config).await;
     let answered = Arc::new(AtomicUsize::new(0));
-    let clients: Vec<_> = (0..8)
-        .map(|n| tokio::spawn(client(place.ca.client(), daemon.hooks, n, Arc::clone(&answered))))
-        .collect();
+    let mut clients = JoinSet::new();
+    for n in 0..8 {
+        let tls = place.ca.client().offering(alpn);
+        if alpn == ["h2"] {
+            clients.spawn(client_h2(tls, daemon.hooks, n, Arc::clone(&answered)));
+        } else {
+            clients.spawn(client(tls, daemon.hooks, n, Arc::clone(&answered)));
+        }
+    }
     crate::support::eventually("the load runs", || async {
         (answered.load(Ordering::Relaxed) > 200).then_some(())
     })
     .await;
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.exit_code().await, Some(0));
-    let mut kept = BTreeSet::new();
-    for client in clients {
-        kept.extend(client.await.unwrap());
-    }
+    let kept: BTreeSet<_> = clients.join_all().await.into_iter().flatten().collect();
     let stored: BTreeSet<_> =
         stored(&nats).await.into_iter().map(|m| m.headers["Nats-Msg-Id"].clone()).collect();
     assert_eq!(stored, kept, "202 means stored, and nothing else was");
@@ -222,6 +282,16 @@ async fn a_certificate_that_is_replaced_is_shown_without_a_restart_and_a_bad_one
     daemon.logged_times("Configuration reloaded.", 1).await;
     assert_eq!(deliver(&place, 2).await.0, 60, "curl knows only the old CA");
     std::fs::write(place.path("ca.pem"), place.ca.pem()).unwrap();
-    assert_eq!(deliver(&place, 3).await, (0, "202 1.1".to_owned()));
+    assert_eq!(deliver(&place, 3).await, (0, "202 2".to_owned()));
     assert_eq!(stored(&nats).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_client_that_never_sends_twice_loses_nothing_when_the_daemon_stops() {
+    loses_nothing_when_the_daemon_stops(&["http/1.1"]).await;
+}
+
+#[tokio::test]
+async fn a_client_of_http_2_loses_nothing_when_the_daemon_stops() {
+    loses_nothing_when_the_daemon_stops(&["h2"]).await;
 }
