@@ -43,6 +43,8 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
 /// How much of an answer may wait to be sent. Ours are smaller.
 const SEND_BUFFER: usize = 64 * 1024;
+/// What a request takes beside its head and body: its task, and what the library keeps of it.
+const STREAM_COST: usize = 4 * 1024;
 /// What a header counts beside its text, by RFC 9113.
 const HEADER_OVERHEAD: usize = 32;
 
@@ -154,13 +156,13 @@ impl<S: Answer> Protocol<S> {
     }
 }
 
-/// What a head takes, as the protocol counts it.
+/// What a request takes before its body, with the head as the protocol counts it.
 fn weight(request: &Request<Incoming>) -> usize {
     let headers = request.headers().iter();
     let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD);
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let host = request.headers().get(header::HOST).map_or(0, HeaderValue::len);
-    headers.sum::<usize>() + target + host
+    STREAM_COST + headers.sum::<usize>() + target + host
 }
 
 /// A response body that ends when its client has room for the last byte. The library takes as much as it is given
@@ -223,12 +225,17 @@ impl Stream {
         Self { conn: Arc::clone(conn), responding: false, head_bytes: 0, hold }
     }
 
-    /// Charges what heads of this connection take beyond what every connection has for nothing.
+    /// Charges what requests of this connection take beyond what every connection has for nothing. Without
+    /// memory for it, somebody slower gives up theirs for the next.
     fn charge(&mut self, bytes: usize) -> bool {
         self.head_bytes = bytes;
         let before = self.conn.head_bytes.fetch_add(bytes, Ordering::Relaxed);
         let over = before.saturating_add(bytes).saturating_sub(FREE_HEAD_BYTES);
-        self.hold.try_grow_to(over.min(bytes))
+        let room = self.hold.try_grow_to(over.min(bytes));
+        if !room {
+            self.conn.shared.squeeze(&self.conn, Pool::Shares);
+        }
+        room
     }
 
     fn responds(&mut self) {

@@ -118,6 +118,7 @@ async fn a_request_does_not_wait_for_another_of_its_connection() {
         held.spawn(client.send(get("/hold")));
     }
     gate.entered.acquire_many(100).await.unwrap().forget();
+    assert!(server.buffered_kib() >= 390, "each is charged: {}", server.buffered_kib());
     assert_eq!(client.get("/hello").await.body, "hello");
     assert_eq!(client.post("/body", 300_000).await.body, "300000");
     gate.leave.add_permits(100);
@@ -232,14 +233,15 @@ async fn responses_that_nobody_takes_are_cut() {
 async fn heads_are_charged_and_given_back() {
     let ca = Ca::new();
     let limits =
-        Limits { max_body_bytes: 1 << 10, max_buffered_bytes: 256 << 10, ..Limits::default() };
+        Limits { max_body_bytes: 1 << 10, max_buffered_bytes: 270 << 10, ..Limits::default() };
     let (server, gate) = start(&ca, limits);
     let client = H2::connect(&ca, server.local_addr()).await;
+    assert_eq!(client.get("/login").await.status, 200);
+    let mut long = get("/hold");
+    long.headers_mut().insert("x-long", "a".repeat(40_000).parse().unwrap());
     let mut held = JoinSet::new();
     for _ in 0..20 {
-        let mut long = get("/hold");
-        long.headers_mut().insert("x-long", "a".repeat(40_000).parse().unwrap());
-        held.spawn(client.send(long));
+        held.spawn(client.send(long.clone()));
     }
     let mut refused = 0;
     while refused < 14 {
@@ -250,7 +252,10 @@ async fn heads_are_charged_and_given_back() {
         refused += 1;
     }
     assert!(server.buffered_kib() > 150, "{}", server.buffered_kib());
-    // A head of the usual size is free, and a connection of another client is not concerned.
+    // A stranger with a long head has no other requests to lose.
+    let stranger = H2::connect(&ca, server.local_addr()).await;
+    assert!(stranger.send(long).await.is_err());
+    // A head of the usual size is free, and another connection is not concerned.
     let other = H2::connect(&ca, server.local_addr()).await;
     assert_eq!(other.get("/hello").await.status, 200);
     gate.leave.add_permits(20);

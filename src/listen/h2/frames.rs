@@ -39,7 +39,10 @@ impl Meter for Frames {
             self.hold.clear();
             return Ok(());
         }
-        if self.hold.try_grow_to(self.place.block.saturating_sub(FREE_HEAD_BYTES)) {
+        let room = self.hold.try_grow_to(self.place.block.saturating_sub(FREE_HEAD_BYTES));
+        // Without room the connection ends, and with it other requests. One that has shown who it is keeps them:
+        // the head gets its answer when it is complete.
+        if room || !conn.may_be_evicted() {
             Ok(())
         } else {
             Err(io::Error::new(
