@@ -25,6 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
 use crate::daemon::{RunError, StartError};
+use crate::otlp::TracesError;
 use crate::systemd::SocketError;
 use settings::Settings;
 
@@ -130,7 +131,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
 
 fn exit_code(error: &anyhow::Error) -> u8 {
     // A socket unit belongs to it, and starting again does not mend it either.
-    if error.is::<ConfigError>() || error.is::<SocketError>() {
+    if error.is::<ConfigError>() || error.is::<SocketError>() || error.is::<TracesError>() {
         return CONFIG;
     }
     if error.is::<Usage>() {

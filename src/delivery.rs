@@ -79,24 +79,52 @@ impl Delivery<Unverified> {
     ///
     /// [`NotAuthenticated`]; the delivery is gone with it.
     pub fn verify(self, source: &Source) -> Result<Delivery<Verified<'_>>, NotAuthenticated> {
+        self.verify_or_headers(source).map_err(|(why, _headers)| why)
+    }
+
+    /// The same; of a delivery that is refused the headers are left, which say what it claims to be.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthenticated`] with the headers; the payload is gone.
+    pub fn verify_or_headers(
+        self,
+        source: &Source,
+    ) -> Result<Delivery<Verified<'_>>, (NotAuthenticated, HeaderMap)> {
+        match self.signed_by(source) {
+            Ok(secret) => {
+                let state = Verified { secret };
+                Ok(Delivery { headers: self.headers, signed: self.signed, state })
+            }
+            Err(why) => Err((why, self.headers)),
+        }
+    }
+
+    /// The secret that signed this delivery; none where nobody needs to.
+    fn signed_by<'s>(
+        &self,
+        source: &'s Source,
+    ) -> Result<Option<&'s NamedSecret>, NotAuthenticated> {
         if !self.is_authorized(source) {
             return Err(NotAuthenticated::Authorization);
         }
         let checked = signature(&self.headers, source.kind.forge().signature_headers());
-        let secret = match checked {
+        match checked {
             // With no secret to check by, a signature proves as much as none.
-            Ok(_) | Err(_) if source.danger_accept_unsigned && source.secrets.is_empty() => None,
-            Ok(claimed) => Some(
-                matching(&source.secrets, &self.signed, &claimed).ok_or(NotAuthenticated::Wrong)?,
-            ),
+            Ok(_) | Err(_) if source.danger_accept_unsigned && source.secrets.is_empty() => {
+                Ok(None)
+            }
+            Ok(claimed) => {
+                let secret = matching(&source.secrets, &self.signed, &claimed);
+                secret.map(Some).ok_or(NotAuthenticated::Wrong)
+            }
             Err(NotAuthenticated::Missing | NotAuthenticated::Empty)
                 if source.danger_accept_unsigned =>
             {
-                None
+                Ok(None)
             }
-            Err(refusal) => return Err(refusal),
-        };
-        Ok(Delivery { headers: self.headers, signed: self.signed, state: Verified { secret } })
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// Whether the `Authorization` header is the one that `source` asks for, if it asks for one.

@@ -3,6 +3,8 @@
 //! Levels: ERROR is data lost or a person needed, WARN is odd and carried on, INFO is start, stop and
 //! reconnection, DEBUG is once per delivery. No line holds a secret, a signature, a body or an address.
 
+mod spool;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,10 +14,10 @@ use crate::config::{ConfigError, Warning};
 use crate::delivery::NotAuthenticated;
 use crate::event::Event;
 use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
-use crate::jetstream::{Ack, Denial, Unacknowledged, Unfit};
+use crate::jetstream::{Ack, Denial, Unfit};
 use crate::metrics::{SourceCounts, Store, TOTALS};
 use crate::outbox::{NotStored, Receipt};
-use crate::spool::WriteError;
+pub use spool::*;
 
 /// A request came to the path of a source.
 pub fn delivery_received(source: &SourceCounts) {
@@ -29,14 +31,20 @@ pub fn delivery_answered(source: &SourceCounts, took: Duration) {
     trace!(source = source.name(), ?took, "Delivery answered.");
 }
 
-/// A request was answered with a problem before it was authenticated, or because of its scope or size.
-pub fn delivery_refused(counts: &SourceCounts, code: &'static str, why: Option<NotAuthenticated>) {
+/// A request was answered with a problem before it was authenticated, or because of its scope or size. `delivery` is
+/// the id that it claims.
+pub fn delivery_refused(
+    counts: &SourceCounts,
+    delivery: Option<&str>,
+    code: &'static str,
+    why: Option<NotAuthenticated>,
+) {
     counts.refused(code);
     let source = counts.name();
     if let Some(error) = why {
-        warn!(source, code, %error, "Delivery refused.");
+        warn!(source, delivery, code, %error, "Delivery refused.");
     } else {
-        warn!(source, code, "Delivery refused.");
+        warn!(source, delivery, code, "Delivery refused.");
     }
 }
 
@@ -121,20 +129,21 @@ pub fn connection_tested(source: &str) {
 }
 
 /// A delivery is authentic and read; storing its events comes next.
-pub fn delivery_verified(source: &str, delivery: &str, events: &[Event<'_>]) {
+pub fn delivery_verified(source: &str, delivery: &str, event: Option<&str>, events: &[Event<'_>]) {
     for event in events {
         TOTALS.event(&event.data);
     }
-    trace!(source, delivery, "Delivery verified.");
+    trace!(source, delivery, event, "Delivery verified.");
 }
 
-/// Every event of a delivery is stored.
+/// Every event of a delivery is stored. The first is named: the ids of the others are its own with their number.
 pub fn delivery_stored(source: &str, delivery: &str, receipts: &[Receipt]) {
     let first = receipts.first();
     let place = first.and_then(|receipt| receipt.place.as_ref());
     debug!(
         source,
         delivery,
+        event = first.map(|receipt| &*receipt.id),
         events = receipts.len(),
         subject = first.map(|receipt| receipt.subject.as_str()),
         sequence = place.map(|place| place.sequence),
@@ -157,117 +166,12 @@ pub fn event_resent(source: &SourceCounts, id: &str) {
     trace!(id, "Event resent.");
 }
 
-/// Events are in the spool, and wait there to be published.
-pub fn events_spooled(source: &SourceCounts, count: usize) {
-    source.spooled.add(count as u64);
-    trace!(source = source.name(), count, "Events spooled.");
-}
-
-/// JetStream does not take events; the first goes to the spool.
-pub fn spooling(reason: &Unacknowledged) {
-    warn!(%reason, "JetStream does not take events; they go to the spool.");
-}
-
-/// JetStream still does not take what is spooled.
-pub fn spool_is_stuck(lane: &str, reason: &Unacknowledged) {
-    debug!(lane, %reason, "JetStream does not take what is spooled.");
-}
-
-/// Everything that was spooled is published, or set aside.
-pub fn spool_is_empty() {
-    info!("The spool is empty: everything that was in it is published or set aside.");
-}
-
-/// The spool has no room any more, or has some again.
-pub fn spool_room(room: bool, disk_bytes: u64, max_bytes: u64, disk_full: bool) {
-    if room {
-        info!(disk_bytes, max_bytes, "The spool has room again.");
-    } else if disk_full {
-        error!(
-            disk_bytes,
-            "The disk of the spool is full: what JetStream does not take is answered 503. Make room there."
-        );
-    } else {
-        error!(
-            disk_bytes,
-            max_bytes,
-            "The spool is full: what JetStream does not take is answered 503. Bring NATS back, or raise spool.max_bytes."
-        );
-    }
-}
-
-/// The disk of the spool failed; it takes nothing until a restart.
-pub fn spool_is_broken(reason: &str) {
-    error!(
-        reason,
-        "The spool is broken and takes nothing any more: what JetStream does not take is answered 503. Check its disk, then restart."
-    );
-}
-
-/// What is in the spool waits for long. Nothing of it is ever deleted by itself.
-pub fn spool_is_old(waiting: u64, alarm_age: Duration) {
-    error!(
-        waiting,
-        alarm_age_s = alarm_age.as_secs(),
-        "Events in the spool have waited for longer than spool.alarm_age: JetStream does not take them. See `forgewire spool status`."
-    );
-}
-
-/// The spool cannot be read: what is in it waits.
-pub fn spool_cannot_be_read(error: &dyn std::fmt::Display) {
-    error!(%error, "The spool cannot be read.");
-}
-
-/// Acknowledged messages could not be kept in case the server forgets them.
-pub fn not_retained(first: &str, events: usize, error: &WriteError) {
-    error!(first, events, %error, "Acknowledged events are not retained: only JetStream has them.");
-}
-
-/// The stream is another one than before, though it has the same name.
-pub fn stream_was_recreated(created: &str) {
-    warn!(created, "The stream was deleted and made anew; what it held is not published again.");
-}
-
-/// The same stream has forgotten what it acknowledged.
-pub fn stream_went_back(last: u64) {
-    TOTALS.stream_losses.one();
-    error!(
-        last,
-        "The stream went back to this sequence: the server forgot what it had acknowledged. What is retained is published again."
-    );
-}
-
-/// What is known of the stream would be known after a restart, too.
-pub fn stream_is_known(highest: u64) {
-    debug!(highest, "What is known of the stream is written down.");
-}
-
-/// What was acknowledged long enough ago is not retained any more.
-pub fn retained_events_are_gone(count: u64) {
-    debug!(count, "Old retained events are gone.");
-}
-
-/// What was retained has been published again.
-pub fn published_again(count: u64) {
-    TOTALS.published_again.add(count);
-    warn!(count, "Events that the server had forgotten are published again.");
-}
-
-/// JetStream will never take this message; it is set aside, with the reason.
-pub fn message_is_dead(source: &SourceCounts, id: &str, reason: &str) {
-    source.dead.one();
-    error!(
-        id,
-        reason,
-        "JetStream will never take this message; it is set aside: see `forgewire spool dead`."
-    );
-}
-
 /// An authenticated delivery became `unrecognized`.
 pub fn delivery_unrecognized(event: &Event<'_>, reason: &str) {
     warn!(
         source = &*event.source,
         delivery = &*event.delivery.id,
+        event = event.id,
         native = event.action(),
         reason,
         "Delivery not recognized; its payload is published whole."
@@ -277,7 +181,7 @@ pub fn delivery_unrecognized(event: &Event<'_>, reason: &str) {
 /// An authenticated delivery could not be stored; the forge was told so, and may not send it again.
 pub fn delivery_not_stored(source: &SourceCounts, delivery: &str, error: &NotStored) {
     source.refused("not_stored");
-    error!(source = source.name(), delivery, error = %error.reason, "Delivery not stored.");
+    error!(source = source.name(), delivery, event = error.id, error = %error.reason, "Delivery not stored.");
 }
 
 /// There is no connection to a server, for a reason that was not said yet. What to look at names the key.
@@ -369,4 +273,30 @@ pub fn socket_taken_over(key: &'static str, addr: SocketAddr) {
 /// The service manager cannot be told anything.
 pub fn service_manager_is_deaf(error: &std::io::Error) {
     warn!(%error, "The service manager that NOTIFY_SOCKET names cannot be told how it goes.");
+}
+
+/// Spans of deliveries go to a collector.
+pub fn traces_are_sent(endpoint: &hyper::Uri) {
+    info!(%endpoint, "Traces are sent.");
+}
+
+/// The collector does not take spans; deliveries are none the worse for it. Said once until it takes them again, and
+/// at most once a minute.
+pub fn collector_takes_no_spans(error: &str) {
+    warn!(error, "The collector does not take spans; they are lost.");
+}
+
+/// More spans are made than the collector takes; said as seldom.
+pub fn spans_are_dropped(max_queue: usize) {
+    warn!(max_queue, "Spans are made faster than the collector takes them; some are lost.");
+}
+
+/// The collector takes spans again; so many were lost since the start.
+pub fn collector_takes_spans_again(lost: u64) {
+    info!(lost, "The collector takes spans again.");
+}
+
+/// At the end, so many spans had not been sent since the start.
+pub fn spans_were_lost(lost: u64) {
+    warn!(lost, "Not every span was sent.");
 }

@@ -55,6 +55,8 @@ pub mod network;
 #[cfg(feature = "daemon")]
 pub mod normalize;
 #[cfg(feature = "daemon")]
+pub mod otlp;
+#[cfg(feature = "daemon")]
 pub mod outbox;
 #[cfg(feature = "daemon")]
 pub mod pem;
@@ -66,6 +68,8 @@ pub mod scope;
 pub mod secret;
 #[cfg(feature = "daemon")]
 pub mod source;
+#[cfg(feature = "daemon")]
+pub mod spans;
 #[cfg(feature = "daemon")]
 pub mod spool;
 #[cfg(feature = "daemon")]

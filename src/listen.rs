@@ -26,16 +26,18 @@ use crate::network::Networks;
 #[derive(Debug, Default)]
 pub struct Refusals {
     header_timeout: AtomicU64,
+    tls_expected: AtomicU64,
     too_many_connections: AtomicU64,
 }
 
 impl Refusals {
     /// Each code with its count.
     #[must_use]
-    pub fn by_code(&self) -> [(&'static str, u64); 2] {
+    pub fn by_code(&self) -> [(&'static str, u64); 3] {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         [
             ("header_timeout", read(&self.header_timeout)),
+            ("tls_expected", read(&self.tls_expected)),
             ("too_many_connections", read(&self.too_many_connections)),
         ]
     }

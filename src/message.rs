@@ -79,6 +79,12 @@ impl Message {
         self.id.split(':').next().unwrap_or_default()
     }
 
+    /// Delivery id.
+    #[must_use]
+    pub fn delivery(&self) -> &str {
+        self.header("Forgewire-Delivery").unwrap_or_default()
+    }
+
     /// Value of a header, as it is encoded on the wire.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -96,6 +102,13 @@ impl Message {
     #[must_use]
     pub fn is_resent(&self) -> bool {
         self.header(RESENT).is_some()
+    }
+
+    /// The same message in another context of its trace.
+    #[must_use]
+    pub fn in_trace(mut self, trace: TraceContext) -> Self {
+        self.headers.replace("traceparent", &trace.to_string());
+        self
     }
 
     fn without_body(event: &Event<'_>, prefix: &str, trace: TraceContext) -> Self {

@@ -11,7 +11,7 @@ use crate::config::{Dedup, RawPolicy, Source};
 use crate::delivery::{Delivery, Verified};
 use crate::event::{self, Event, Raw, Reason, Time};
 use crate::json::{self, Screened};
-use crate::source::Fact;
+use crate::source::{Fact, UnsignedHeaders};
 
 /// The delivery speaks of a repository that its source, or the secret it is signed with, is not for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -87,6 +87,12 @@ pub fn events<'a>(
     Ok(facts.into_iter().enumerate().map(make).collect())
 }
 
+/// The delivery id that a request claims, if it is one. Nobody has checked that it is signed.
+#[must_use]
+pub fn claimed_id<'h>(source: &Source, headers: UnsignedHeaders<'h>) -> Option<&'h str> {
+    source.kind.forge().delivery_id(headers).filter(|id| is_usable_id(id))
+}
+
 /// What events show of the payload, and whether that is something else than the forge's bytes.
 fn raw(payload: &Payload, is_json: bool, source: &Source) -> (Raw, bool) {
     if source.raw == RawPolicy::Omit {
@@ -143,7 +149,7 @@ fn about<'a>(delivery: &'a Delivery<Verified<'_>>, source: &Source) -> event::De
     let forge = source.kind.forge();
     let headers = delivery.headers();
     let name = forge.event_name(headers);
-    let said = forge.delivery_id(headers).filter(|id| is_usable_id(id));
+    let said = claimed_id(source, headers);
     let id = match (source.dedup, said) {
         (Dedup::Delivery, Some(id)) => Cow::Borrowed(id),
         (Dedup::Delivery, None) => Cow::Owned(derived_id(&[

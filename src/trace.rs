@@ -1,7 +1,8 @@
 //! W3C trace context: one trace can be followed from forge to subscriber.
 //!
 //! In comes a request's `traceparent`, if it has a valid one, out comes the context that the messages
-//! of its events carry. The header is unsigned: it says which trace a delivery belongs to, and nothing
+//! of its events carry; where spans are made ([`crate::spans`]), it is that of the span which published the message.
+//! The header is unsigned: it says which trace a delivery belongs to and whether that is recorded, and nothing else
 //! is decided by it.
 
 use std::fmt;
@@ -17,10 +18,16 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
+    /// A span of a trace; neither id may be 0.
+    #[must_use]
+    pub fn new(trace: u128, span: u64, is_sampled: bool) -> Self {
+        Self { trace, span, flags: is_sampled.into() }
+    }
+
     /// Goes on with the sender's trace, or begins one.
     #[must_use]
     pub fn of(headers: UnsignedHeaders<'_>) -> Self {
-        match headers.said("traceparent").and_then(Self::parse) {
+        match Self::sent(headers) {
             Some(parent) => Self { span: random_not_zero(), ..parent },
             None => Self {
                 trace: (u128::from(random_not_zero()) << 64) | u128::from(random_not_zero()),
@@ -30,7 +37,32 @@ impl TraceContext {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// What the sender says, if that is a trace context.
+    #[must_use]
+    pub fn sent(headers: UnsignedHeaders<'_>) -> Option<Self> {
+        headers.said("traceparent").and_then(Self::parse)
+    }
+
+    /// The id of the trace.
+    #[must_use]
+    pub fn trace(self) -> u128 {
+        self.trace
+    }
+
+    /// The id of the span.
+    #[must_use]
+    pub fn span(self) -> u64 {
+        self.span
+    }
+
+    /// Whether somebody upstream records this trace.
+    #[must_use]
+    pub fn is_sampled(self) -> bool {
+        self.flags & 1 == 1
+    }
+
+    /// Reads a `traceparent`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let version = hex(parts.next()?, 2)?;
         let trace = hex(parts.next()?, 32)?;

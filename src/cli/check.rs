@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::Settings;
+use crate::otlp;
 
-/// Check a configuration: every key and value, and the secret files; without network.
+/// Check a configuration: every key and value, the secret files, and the variables for traces; without network.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     #[command(flatten)]
@@ -15,6 +16,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = self.settings.load()?;
+        otlp::env::of_process()?;
         let mut err = std::io::stderr().lock();
         for warning in &loaded.warnings {
             writeln!(err, "warning: {warning}")?;

@@ -12,6 +12,7 @@ use crate::config::Loaded;
 use crate::daemon::Daemon;
 use crate::facts;
 use crate::listen::socket;
+use crate::otlp::{self, Traces};
 use crate::systemd::{Manager, Sockets};
 use crate::telemetry;
 
@@ -29,10 +30,11 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = self.settings.load()?;
+        let traces = otlp::env::of_process()?;
         telemetry::init(&loaded.config.log);
         // Before there is a second thread.
         let sockets = Sockets::of_environment()?;
-        runtime()?.block_on(self.serve(loaded, sockets))
+        runtime()?.block_on(Traces::during(traces.as_ref(), self.serve(loaded, sockets)))
     }
 
     async fn serve(self, loaded: Loaded, sockets: Sockets) -> anyhow::Result<ExitCode> {

@@ -16,6 +16,7 @@ use self::door::{Door, Where, unexpected};
 use super::serve::runtime;
 use crate::config::{Config, Log, LogFormat};
 use crate::control::{Answer, Ask};
+use crate::otlp::{self, Traces};
 use crate::spool::RowId;
 use crate::telemetry;
 
@@ -111,7 +112,10 @@ impl Spool {
                 Command::Status(status) => status.run().await,
                 Command::List(list) => list.run().await,
                 Command::Show(show) => show.run(false).await,
-                Command::Drain(drain) => drain.run().await,
+                Command::Drain(drain) => {
+                    let traces = otlp::env::of_process()?;
+                    Traces::during(traces.as_ref(), Box::pin(drain.run())).await
+                }
                 Command::Dead(dead) => dead.run().await,
             }
         });

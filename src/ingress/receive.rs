@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -25,9 +26,9 @@ use crate::live::Live;
 use crate::message::Message;
 use crate::metrics::SourceCounts;
 use crate::outbox::{NotStored, Receipt};
-use crate::source::SourceName;
+use crate::source::{SourceName, UnsignedHeaders};
 use crate::trace::TraceContext;
-use crate::{facts, form, normalize};
+use crate::{facts, form, normalize, spans};
 
 /// Longest query of a delivery by GET, in bytes.
 const MAX_QUERY: usize = 60 * 1024;
@@ -54,33 +55,42 @@ pub(super) async fn receive(
         problem
     })?;
     facts::delivery_received(counts);
-    let answer = accept(&app, &live, &name, counts, &mut guest, connection, request).await;
+    let mut receiving = spans::receive(name.as_str(), request.method(), request.headers());
+    let asked = Asked { app: &app, live: &live, name: &name, counts };
+    let answer = accept(asked, &mut guest, connection, request, &mut receiving).await;
     let answer = answer.map_err(|refusal| {
         let problem = refusal.problem();
         if problem.is_strangers() {
             guest.refused(Some(&name));
         }
-        match refusal {
+        let code = problem.verdict().1;
+        match &refusal {
             // The client has left, or was told often enough.
-            Refusal::Problem(Problem::BodyAborted | Problem::TooManyRefused { .. }, _) => {
-                facts::delivery_broke_off(counts, problem.verdict().1);
-            }
-            Refusal::Problem(_, why) => {
-                facts::delivery_refused(counts, problem.verdict().1, why);
+            Refusal::Problem {
+                problem: Problem::BodyAborted | Problem::TooManyRefused { .. },
+                ..
+            } => facts::delivery_broke_off(counts, code),
+            Refusal::Problem { why, claimed, .. } => {
+                facts::delivery_refused(counts, claimed.as_deref(), code, *why);
             }
             Refusal::NotStored => {}
         }
         problem
     });
+    let (status, code) = match &answer {
+        Ok(response) => (response.status(), None),
+        Err(problem) => (problem.verdict().0, Some(problem.verdict().1)),
+    };
+    receiving.answered(status.as_u16(), code);
     facts::delivery_answered(counts, began.elapsed());
     answer
 }
 
 /// A source, with what is counted for it.
-type Asked<'l> = (SourceName, &'l Arc<SourceCounts>);
+type Named<'l> = (SourceName, &'l Arc<SourceCounts>);
 
 /// The source that a path leads to.
-fn asked_for<'l>(live: &'l Live, path: &str) -> Result<Asked<'l>, Problem> {
+fn asked_for<'l>(live: &'l Live, path: &str) -> Result<Named<'l>, Problem> {
     let name = path.strip_prefix("/hooks/").filter(|name| !name.is_empty() && !name.contains('/'));
     let name = SourceName::new(name.ok_or(Problem::NotFound)?).ok();
     name.and_then(|name| Some((live.counts_of(&name)?, name)))
@@ -89,7 +99,7 @@ fn asked_for<'l>(live: &'l Live, path: &str) -> Result<Asked<'l>, Problem> {
 }
 
 /// Counts a stranger's request that is not read.
-fn turned_away(problem: Problem, asked: Option<&Asked<'_>>) -> Problem {
+fn turned_away(problem: Problem, asked: Option<&Named<'_>>) -> Problem {
     let code = problem.verdict().1;
     if let Some((_, counts)) = asked {
         facts::delivery_received(counts);
@@ -103,52 +113,58 @@ fn turned_away(problem: Problem, asked: Option<&Asked<'_>>) -> Problem {
 /// Why a delivery is refused, with what only the log may say.
 enum Refusal {
     NotStored,
-    Problem(Problem, Option<NotAuthenticated>),
+    Problem {
+        problem: Problem,
+        why: Option<NotAuthenticated>,
+        /// The delivery id that the request claims.
+        claimed: Option<String>,
+    },
 }
 
 impl Refusal {
+    fn of(problem: Problem, source: &Source, headers: &HeaderMap) -> Self {
+        let claimed = normalize::claimed_id(source, UnsignedHeaders::new(headers));
+        Self::Problem { problem, why: None, claimed: claimed.map(str::to_owned) }
+    }
+
     fn problem(&self) -> Problem {
         match self {
             Self::NotStored => Problem::NotStored,
-            Self::Problem(problem, _) => *problem,
+            Self::Problem { problem, .. } => *problem,
         }
     }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self::Problem(problem, None)
+        Self::Problem { problem, why: None, claimed: None }
     }
 }
 
+/// What a request asks for, and what it is served with.
+#[derive(Clone, Copy)]
+struct Asked<'r> {
+    app: &'r Arc<App>,
+    live: &'r Arc<Live>,
+    name: &'r SourceName,
+    counts: &'r Arc<SourceCounts>,
+}
+
 async fn accept(
-    app: &Arc<App>,
-    live: &Arc<Live>,
-    name: &SourceName,
-    counts: &Arc<SourceCounts>,
+    Asked { app, live, name, counts }: Asked<'_>,
     guest: &mut Guest<'_>,
     connection: ConnHandle,
     request: Request<Incoming>,
+    receiving: &mut spans::Step,
 ) -> Result<Response, Refusal> {
     let source = live.source(name).ok_or(Problem::NoSuchSource)?;
     if source.clients.as_ref().is_some_and(|networks| !networks.contain(guest.address())) {
         return Err(Problem::ClientNotAllowed.into());
     }
     let (parts, body) = request.into_parts();
-    let by_get = checked_method(source, &parts.method)?;
-    if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(Problem::Compressed.into());
-    }
-    let query = parts.uri.query().unwrap_or_default();
-    if by_get && query.len() > MAX_QUERY {
-        return Err(Problem::UriTooLong.into());
-    }
-    let carrier = if by_get {
-        Carrier { encoded: true, held: None, bytes: Bytes::copy_from_slice(query.as_bytes()) }
-    } else {
-        Carrier::read(&connection, source, &parts.headers, guest, body).await?
-    };
     let by_proxy = app.gate.by_unknown_proxy(connection.peer().ip(), &parts.headers);
+    let carrier = Carrier::of(&connection, source, &parts, guest, body).await;
+    let carrier = carrier.map_err(|problem| Refusal::of(problem, source, &parts.headers))?;
     let request = Inbound {
         app: Arc::clone(app),
         live: Arc::clone(live),
@@ -157,6 +173,7 @@ async fn accept(
         headers: parts.headers,
         carrier,
         connection,
+        trace: receiving.context(),
     };
     let outcome = if request.carrier.bytes.len() > INLINE_BYTES {
         let beside = tokio::task::spawn_blocking(move || request.read()).await;
@@ -175,7 +192,8 @@ async fn accept(
                 guest.authenticated();
                 app.gate.name_proxy(by_proxy);
             }
-            Ok(accepted(&store(app, counts, work).await?))
+            receiving.is_of(&work.delivery, &work.messages);
+            store(app, counts, work).await
         }
     }
 }
@@ -200,6 +218,28 @@ struct Carrier {
 }
 
 impl Carrier {
+    async fn of(
+        connection: &ConnHandle,
+        source: &Source,
+        parts: &Parts,
+        guest: &mut Guest<'_>,
+        body: Incoming,
+    ) -> Result<Self, Problem> {
+        let by_get = checked_method(source, &parts.method)?;
+        let encoding = parts.headers.get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| encoding != "identity") {
+            return Err(Problem::Compressed);
+        }
+        if !by_get {
+            return Self::read(connection, source, &parts.headers, guest, body).await;
+        }
+        let query = parts.uri.query().unwrap_or_default();
+        if query.len() > MAX_QUERY {
+            return Err(Problem::UriTooLong);
+        }
+        Ok(Self { encoded: true, held: None, bytes: Bytes::copy_from_slice(query.as_bytes()) })
+    }
+
     async fn read(
         connection: &ConnHandle,
         source: &Source,
@@ -230,6 +270,8 @@ struct Inbound {
     headers: HeaderMap,
     carrier: Carrier,
     connection: ConnHandle,
+    /// That of its span, if spans are made.
+    trace: Option<TraceContext>,
 }
 
 /// What a request turned out to be.
@@ -253,7 +295,8 @@ impl Inbound {
     fn read(self) -> Result<Outcome, Refusal> {
         let source = self.live.source(&self.source).ok_or(Problem::NoSuchSource)?;
         let signed = if self.carrier.encoded {
-            form::payload(&self.carrier.bytes).map_err(|_not_one| Problem::NoPayload)?
+            let payload = form::payload(&self.carrier.bytes);
+            payload.map_err(|_not_one| Refusal::of(Problem::NoPayload, source, &self.headers))?
         } else {
             self.carrier.bytes
         };
@@ -262,17 +305,26 @@ impl Inbound {
         if !self.carrier.encoded && delivery.is_connection_test(source) {
             return Ok(Outcome::ConnectionTest);
         }
-        let delivery = delivery.verify(source);
-        let delivery =
-            delivery.map_err(|why| Refusal::Problem(Problem::NotAuthenticated, Some(why)))?;
+        let verifying = spans::verify(self.trace);
+        let delivery = delivery.verify_or_headers(source);
+        verifying.verified(delivery.as_ref().map(Delivery::secret_id).map_err(|(why, _)| *why));
+        let delivery = delivery.map_err(|(why, headers)| {
+            let claimed = normalize::claimed_id(source, UnsignedHeaders::new(&headers));
+            let (why, claimed) = (Some(why), claimed.map(str::to_owned));
+            Refusal::Problem { problem: Problem::NotAuthenticated, why, claimed }
+        })?;
         self.connection.authenticated();
         if let Some(id) = delivery.secret_id() {
             self.live.secret_used(&self.source, id);
         }
+        let normalizing = spans::normalize(self.trace);
         let payload = normalize::Payload::of(&delivery);
         let events = normalize::events(&delivery, &payload, source, Time::now());
-        let events = events.map_err(|_out_of_scope| Problem::OutOfScope)?;
-        let trace = TraceContext::of(delivery.headers());
+        let events = events.map_err(|_out_of_scope| {
+            let claimed = normalize::claimed_id(source, delivery.headers()).map(str::to_owned);
+            Refusal::Problem { problem: Problem::OutOfScope, why: None, claimed }
+        })?;
+        let trace = self.trace.unwrap_or_else(|| TraceContext::of(delivery.headers()));
         let (prefix, room) = (&self.live.config().stream.subject_prefix, self.app.outbox.room());
         let id = events.first().map(|event| event.delivery.id.to_string()).unwrap_or_default();
         let mut messages = Vec::with_capacity(events.len());
@@ -283,7 +335,9 @@ impl Inbound {
             let message = Message::fitting(event, prefix, trace, &room, &source.redact_data);
             messages.push(message.map_err(|_impossible| abandoned(&self.counts, &id))?);
         }
-        facts::delivery_verified(self.source.as_str(), &id, &events);
+        normalizing.normalized(&events);
+        let first = messages.first().map(|message| &*message.id);
+        facts::delivery_verified(self.source.as_str(), &id, first, &events);
         let authenticated = delivery.authenticated();
         Ok(Outcome::Work(Work { delivery: id, messages, authenticated, held: self.carrier.held }))
     }
@@ -298,7 +352,7 @@ async fn store(
     app: &Arc<App>,
     source: &Arc<SourceCounts>,
     work: Work,
-) -> Result<Vec<Receipt>, Refusal> {
+) -> Result<Response, Refusal> {
     let Work { delivery, messages, held, .. } = work;
     let large = messages.iter().any(|message| message.objects().next().is_some());
     let stored = if messages.len() > 1 || large {
@@ -313,7 +367,7 @@ async fn store(
     match stored {
         Ok(receipts) => {
             facts::delivery_stored(source.name(), &delivery, &receipts);
-            Ok(receipts)
+            Ok(accepted(&delivery, &receipts))
         }
         Err(error) => {
             let error: NotStored = error;
@@ -326,6 +380,7 @@ async fn store(
 #[derive(Serialize)]
 struct Accepted<'a> {
     status: &'static str,
+    delivery: &'a str,
     events: Vec<Listed<'a>>,
     count: usize,
 }
@@ -355,10 +410,10 @@ impl<'a> Listed<'a> {
     }
 }
 
-fn accepted(receipts: &[Receipt]) -> Response {
+fn accepted(delivery: &str, receipts: &[Receipt]) -> Response {
     let events = receipts.iter().take(LISTED).map(Listed::of).collect();
     let published = receipts.iter().all(|receipt| receipt.place.is_some());
     let status = if published { "published" } else { "spooled" };
-    let receipt = Accepted { status, events, count: receipts.len() };
+    let receipt = Accepted { status, delivery, events, count: receipts.len() };
     (StatusCode::ACCEPTED, Json(receipt)).into_response()
 }

@@ -173,6 +173,7 @@ impl<S: Answer> Protocol<S> {
                 }
             }
             Greeting::Plain(stream) => {
+                member.0.shared.refusals.tls_expected.fetch_add(1, Ordering::Relaxed);
                 debug!(%peer, "Connection closed: it does not speak TLS.");
                 let most = member.0.shared.limits.max_header_bytes as u64;
                 part(stream, Some(SPEAKS_TLS), most).await;

@@ -90,6 +90,18 @@ impl Headers {
         self.ends.push((name, self.values.len()));
     }
 
+    /// Gives a header another value, if it is there. The value must be visible ASCII and short.
+    pub(super) fn replace(&mut self, name: &str, value: &str) {
+        let Some(index) = self.ends.iter().position(|(known, _)| *known == name) else { return };
+        let before = index.checked_sub(1).and_then(|before| self.ends.get(before));
+        let start = before.map_or(0, |(_, end)| *end);
+        let Some(&(_, end)) = self.ends.get(index) else { return };
+        self.values.replace_range(start..end, value);
+        for (_, end_of_later) in self.ends.iter_mut().skip(index) {
+            *end_of_later = *end_of_later - (end - start) + value.len();
+        }
+    }
+
     /// Returns how much room is left; none behind a cut.
     fn encode(&mut self, part: &str, room: usize) -> usize {
         if part.len() <= room && part.bytes().all(stands_for_itself) {
@@ -128,6 +140,21 @@ mod tests {
     fn a_stored_name_that_is_no_header_is_an_error() {
         for lines in ["Nats-Rollup:all\n", "ce-id\n", "\n", "ce-id :x\n"] {
             assert!(Headers::from_lines(lines).is_err(), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_replaced_value_leaves_the_others_as_they_are() {
+        for (name, value) in [("ce-id", "longer than before"), ("ce-time", "x"), ("ce-type", "")] {
+            let mut headers = Headers::new();
+            for known in ["ce-id", "ce-time", "ce-type"] {
+                headers.put(known, &["value"]);
+            }
+            headers.replace(name, value);
+            headers.replace("ce-subject", "is not there");
+            let all: Vec<_> = headers.iter().collect();
+            let now = |known| (known, if known == name { value } else { "value" });
+            assert_eq!(all, ["ce-id", "ce-time", "ce-type"].map(now));
         }
     }
 

@@ -21,6 +21,7 @@ use super::retain::Retainer;
 use crate::event::Time;
 use crate::facts;
 use crate::jetstream::{Link, Unacknowledged};
+use crate::message::Message;
 use crate::metrics::{self, SourceCounts};
 use crate::spool::{RowId, Spool, Stored, Unreadable};
 
@@ -111,7 +112,6 @@ impl Drain {
                 (more, None)
             }
             Turn::Stuck(reason) => {
-                facts::spool_is_stuck(&lane, &reason);
                 let its_own = is_its_own(&reason);
                 if !its_own {
                     pace.failed();
@@ -165,14 +165,17 @@ impl Drain {
         row: RowId,
         stored: Result<Stored, Unreadable>,
     ) -> Result<Option<u64>, Unacknowledged> {
-        let (source, id, reason) = match stored {
+        let (source, message, reason) = match stored {
             Ok(stored) => {
-                let id = stored.message.id.clone();
                 let source = metrics::source(&stored.entry.source);
-                match self.publish(&source, stored).await {
+                let message = self.repeats.marked(stored);
+                match self.publish(&source, &message).await {
                     Ok(sequence) => return Ok(Some(sequence)),
-                    Err(reason) if is_hopeless(&reason) => (source, id, reason.to_string()),
+                    Err(reason) if is_hopeless(&reason) => {
+                        (source, Some(message), reason.to_string())
+                    }
                     Err(reason) => {
+                        facts::spool_is_stuck(&message, &reason);
                         if may_be_stored(&reason) {
                             let _ = self.spool.mark_sent(&[row], Time::now().unix_ms());
                         }
@@ -181,22 +184,25 @@ impl Drain {
                 }
             }
             Err(unreadable) => {
-                // What it is can be read all the same.
+                // Whose it is can be read all the same.
                 let entry = self.spool.entry(row).await.ok().flatten();
-                let (source, id) = entry.map(|it| (it.source, it.event)).unwrap_or_default();
-                (metrics::source(&source), id, unreadable.to_string())
+                let source = entry.map(|entry| entry.source).unwrap_or_default();
+                (metrics::source(&source), None, unreadable.to_string())
             }
         };
-        facts::message_is_dead(&source, &id, &reason);
+        facts::message_is_dead(&source, message.as_ref(), &reason);
         // Where that cannot be written down now, it is found to be hopeless again.
         let _ = self.spool.bury(row, reason).await;
         Ok(None)
     }
 
-    async fn publish(&self, source: &SourceCounts, stored: Stored) -> Result<u64, Unacknowledged> {
+    async fn publish(
+        &self,
+        source: &SourceCounts,
+        message: &Message,
+    ) -> Result<u64, Unacknowledged> {
         let highest = self.retainer.as_ref().map_or(0, |retainer| retainer.highest());
-        let message = self.repeats.marked(stored);
-        let ack = self.publisher.publish(source, &message, Tries::One).await?;
+        let ack = self.publisher.publish(source, message, Tries::One).await?;
         if message.is_resent() {
             facts::event_resent(source, &message.id);
         }

@@ -14,6 +14,7 @@ use crate::facts;
 use crate::jetstream::{Ack, JetStream, Link, Unacknowledged};
 use crate::message::{Message, Object, Room};
 use crate::metrics::SourceCounts;
+use crate::spans;
 
 /// Pause before a message is sent again to a server that answered but could not take it.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -60,6 +61,21 @@ impl Publisher {
     /// Stores a message. What it refers to takes at most two seconds, and itself after that the acknowledgement
     /// timeout, or nearly twice that with several tries.
     pub(super) async fn publish(
+        &self,
+        source: &SourceCounts,
+        message: &Message,
+        tries: Tries,
+    ) -> Result<Ack, Unacknowledged> {
+        let publishing = spans::publish(message);
+        let Some(trace) = publishing.context() else {
+            return self.publish_or_refer(source, message, tries).await;
+        };
+        let stored = self.publish_or_refer(source, &message.clone().in_trace(trace), tries).await;
+        publishing.published(&stored);
+        stored
+    }
+
+    async fn publish_or_refer(
         &self,
         source: &SourceCounts,
         message: &Message,

@@ -130,9 +130,10 @@ impl Retainer {
     /// Keeps messages of one delivery that were published directly, each with its sequence.
     pub(super) async fn keep(&self, acknowledged: Vec<(Put, u64)>) {
         let Some((first, _)) = acknowledged.first() else { return };
-        let (id, count) = (first.message.id.clone(), acknowledged.len());
+        let (delivery, id) = (first.delivery.clone(), first.message.id.clone());
+        let count = acknowledged.len();
         if let Err(error) = self.spool.retain(acknowledged).await {
-            facts::not_retained(&id, count, &error);
+            facts::not_retained(&delivery, &id, count, &error);
         }
     }
 
@@ -302,7 +303,7 @@ impl Retainer {
             }
             // It was taken once, so that somebody made the limits smaller.
             Err(reason) if is_hopeless(&reason) => {
-                facts::message_is_dead(&source, &message.id, &reason.to_string());
+                facts::message_is_dead(&source, Some(&message), &reason.to_string());
                 Ok(false)
             }
             Err(_) => Err(()),

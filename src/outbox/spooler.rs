@@ -14,11 +14,11 @@ use super::publisher::{Publisher, Tries, is_hopeless, may_be_stored};
 use super::retain::Retainer;
 use super::{NotStored, Receipt, Why};
 use crate::event::Time;
-use crate::facts;
 use crate::jetstream::Unacknowledged;
 use crate::message::Message;
 use crate::metrics::SourceCounts;
 use crate::spool::{Put, Spool};
+use crate::{facts, spans};
 
 /// Messages of one delivery that are retained together, with one sync of the disk.
 const RETAINED: usize = 256;
@@ -101,7 +101,7 @@ impl Spooler {
             let is_first = !self.lanes.any();
             if let Some(claim) = self.lanes.claim(remaining.iter(), true) {
                 if is_first {
-                    facts::spooling(&reason);
+                    remaining.iter().take(1).for_each(|first| facts::spooling(first, &reason));
                 }
                 self.keep(source, claim, remaining, sent, receipts).await?;
             }
@@ -122,11 +122,13 @@ impl Spooler {
         let first = messages.first().map(|message| message.id.clone()).unwrap_or_default();
         let mut sent = first_sent;
         receipts.extend(messages.iter().map(Receipt::spooled));
+        let spooling = spans::spool(&messages);
         let puts = messages.into_iter().map(|message| put(message, sent.take())).collect();
         let (spool, source) = (Arc::clone(&self.spool), Arc::clone(source));
         // A client that leaves takes nothing with it: what is in the spool must also be known to be there.
         let kept = tokio::spawn(async move {
             let kept = spool.put(puts).await;
+            spooling.spooled(&kept);
             if let Ok(rows) = &kept {
                 claim.spooled(rows);
                 facts::events_spooled(&source, rows.len());
@@ -145,10 +147,11 @@ impl Spooler {
         reason: &Unacknowledged,
     ) -> Result<Receipt, NotStored> {
         let receipt = Receipt::spooled(&message);
-        let id = message.id.clone();
-        let dead = self.spool.put_dead(put(message, None), reason.to_string()).await;
-        dead.map_err(|error| NotStored { id: id.clone(), reason: Why::Spool(error) })?;
-        facts::message_is_dead(source, &id, &reason.to_string());
+        let spooling = spans::spool(std::slice::from_ref(&message));
+        let dead = self.spool.put_dead(put(message.clone(), None), reason.to_string()).await;
+        spooling.spooled(&dead);
+        dead.map_err(|error| NotStored { id: receipt.id.clone(), reason: Why::Spool(error) })?;
+        facts::message_is_dead(source, Some(&message), &reason.to_string());
         Ok(receipt)
     }
 }
@@ -158,7 +161,7 @@ fn put(message: Message, sent: Option<Time>) -> Put {
     Put {
         lane: message.lane().to_owned(),
         source: message.source().to_owned(),
-        delivery: message.header("Forgewire-Delivery").unwrap_or_default().to_owned(),
+        delivery: message.delivery().to_owned(),
         sent_at: sent.map(Time::unix_ms),
         message,
     }

@@ -335,7 +335,7 @@ async fn the_same_delivery_twice_is_one_message_and_says_so() {
         let first = connection.deliver(&path, &good(kind, "0c5b")).await.unwrap().json();
         let second = connection.deliver(&path, &good(kind, "0c5b")).await.unwrap().json();
         let expected = |duplicate: bool| {
-            serde_json::json!({ "status": "published", "count": 1, "events": [{
+            serde_json::json!({ "status": "published", "delivery": "0c5b", "count": 1, "events": [{
                 "id": format!("{kind}:0c5b"),
                 "subject": format!("forge.{kind}.acme.widgets.push.updated.main"),
                 "stream": "FORGE",

@@ -93,5 +93,6 @@ async fn a_refusal_is_a_warning_with_source_and_code_and_a_delivery_is_one_line_
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook).await.status, 202);
     let stored = daemon.logged("Delivery stored.").await;
     assert_eq!((&stored["level"], &stored["delivery"]), (&"DEBUG".into(), &"one".into()));
-    assert_eq!(daemon.log().iter().filter(|line| line.contains("\"one\"")).count(), 1);
+    assert_eq!((&refused["delivery"], &stored["event"]), (&"one".into(), &"gitea:one".into()));
+    assert_eq!(daemon.log().iter().filter(|line| line.contains("\"one\"")).count(), 2);
 }

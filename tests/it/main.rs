@@ -47,4 +47,5 @@ mod tail;
 mod threats;
 mod tidy;
 mod tls;
+mod traces;
 mod upgrade;

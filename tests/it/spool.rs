@@ -77,6 +77,7 @@ async fn a_receipt_of_what_is_spooled_has_ids_and_subjects_and_no_place_in_a_str
         answer.json(),
         serde_json::json!({
             "status": "spooled",
+            "delivery": "r",
             "events": [{ "id": "gitea:r", "subject": "forge.gitea.acme.widgets.push.updated.main" }],
             "count": 1,
         })

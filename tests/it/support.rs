@@ -1,5 +1,6 @@
 //! What the tests stand on: real processes, real HTTP, real NATS; and waiting for conditions.
 
+pub(crate) mod collector;
 pub(crate) mod daemon;
 pub(crate) mod hook;
 pub(crate) mod http;

@@ -70,6 +70,18 @@ impl Daemon {
         Self::run(command, nats_url, config, arguments).await
     }
 
+    /// The same with these variables set.
+    pub(crate) async fn in_environment(
+        nats_url: &str,
+        config: &str,
+        variables: &[(&str, String)],
+    ) -> Self {
+        let mut command = Command::new("env");
+        command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
+        command.arg(env!("CARGO_BIN_EXE_forgewire"));
+        Self::run(command, nats_url, config, &[]).await
+    }
+
     /// Starts a daemon by this command, to which its arguments are added, and waits only until it listens.
     pub(crate) async fn run(
         mut command: Command,
