@@ -10,7 +10,9 @@ ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
 FROM --platform=${BUILDPLATFORM} ${RUST_IMAGE} AS build
 # amd64 or arm64; the builder sets it by --platform. Without it: what the builder itself runs on.
 ARG TARGETARCH
-# For who wants it quickly rather than small and fast; these are the profile of Cargo.toml.
+# For who wants it quickly rather than small and fast: PROFILE=dev. The others are the profile of Cargo.toml.
+ARG PROFILE=release
+ARG CARGO_PROFILE_DEV_DEBUG=0
 ARG CARGO_PROFILE_RELEASE_LTO=fat
 ARG CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 ARG CARGO_PROFILE_RELEASE_OPT_LEVEL=3

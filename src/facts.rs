@@ -22,13 +22,13 @@ pub use spool::*;
 /// A request came to the path of a source.
 pub fn delivery_received(source: &SourceCounts) {
     source.received.one();
-    trace!(source = source.name(), "Delivery received.");
+    trace!(source = source.name(), "Request received.");
 }
 
 /// A request to the path of a source was answered, in this time since its head.
 pub fn delivery_answered(source: &SourceCounts, took: Duration) {
     TOTALS.request_time.took(took);
-    trace!(source = source.name(), ?took, "Delivery answered.");
+    trace!(source = source.name(), ?took, "Request answered.");
 }
 
 /// A request was answered with a problem before it was authenticated, or because of its scope or size. `delivery` is
@@ -157,13 +157,19 @@ pub fn delivery_stored(source: &str, delivery: &str, receipts: &[Receipt]) {
 pub fn event_acknowledged(source: &SourceCounts, id: &str, ack: &Ack, took: Duration) {
     TOTALS.publish_time.took(took);
     if ack.duplicate { &source.duplicate } else { &source.published }.one();
-    trace!(id, sequence = ack.sequence, duplicate = ack.duplicate, ?took, "Event acknowledged.");
+    trace!(
+        event = id,
+        sequence = ack.sequence,
+        duplicate = ack.duplicate,
+        ?took,
+        "Event acknowledged."
+    );
 }
 
 /// JetStream acknowledged an event that was sent again too late to be surely recognised.
 pub fn event_resent(source: &SourceCounts, id: &str) {
     source.resent.one();
-    trace!(id, "Event resent.");
+    trace!(event = id, "Event resent.");
 }
 
 /// An authenticated delivery became `unrecognized`.

@@ -9,6 +9,7 @@ pub mod client;
 mod counted;
 mod gate;
 mod problem;
+mod receipt;
 mod receive;
 
 use std::convert::Infallible;

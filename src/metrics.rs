@@ -265,6 +265,6 @@ mod tests {
         counts.refused("made up");
         counts.refused("not_stored");
         let counted: Vec<_> = counts.refused.iter().map(Count::get).collect();
-        assert_eq!(counted, [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(counted, [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
     }
 }

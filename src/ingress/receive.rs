@@ -12,10 +12,10 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hyper::body::Incoming;
-use serde::Serialize;
 
 use super::counted::Counted;
 use super::gate::Guest;
+use super::receipt::accepted;
 use super::{App, Problem};
 use crate::config::Source;
 use crate::delivery::{Delivery, NotAuthenticated};
@@ -25,7 +25,7 @@ use crate::listen::registry::ConnHandle;
 use crate::live::Live;
 use crate::message::Message;
 use crate::metrics::SourceCounts;
-use crate::outbox::{NotStored, Receipt};
+use crate::outbox::NotStored;
 use crate::source::{SourceName, UnsignedHeaders};
 use crate::trace::TraceContext;
 use crate::{facts, form, normalize, spans};
@@ -34,8 +34,6 @@ use crate::{facts, form, normalize, spans};
 const MAX_QUERY: usize = 60 * 1024;
 /// A body larger than this is worked on beside the runtime: an HMAC of 32 MiB takes a tenth of a second.
 const INLINE_BYTES: usize = 128 * 1024;
-/// Most events that a receipt lists.
-const LISTED: usize = 50;
 
 /// `POST /hooks/<source>`, and every other path and method, which lead nowhere.
 pub(super) async fn receive(
@@ -49,10 +47,9 @@ pub(super) async fn receive(
     let client = app.gate.client(connection.peer().ip(), request.headers());
     let guest = app.gate.enter(client, asked.as_ref().ok().map(|(name, _)| name));
     let mut guest = guest.map_err(|away| turned_away(away.into(), asked.as_ref().ok()))?;
-    let (name, counts) = asked.map_err(|problem| {
+    let (name, counts) = asked.inspect_err(|problem| {
         guest.refused(None);
         facts::request_refused(problem.verdict().1);
-        problem
     })?;
     facts::delivery_received(counts);
     let mut receiving = spans::receive(name.as_str(), request.method(), request.headers());
@@ -375,45 +372,4 @@ async fn store(
             Err(Refusal::NotStored)
         }
     }
-}
-
-#[derive(Serialize)]
-struct Accepted<'a> {
-    status: &'static str,
-    delivery: &'a str,
-    events: Vec<Listed<'a>>,
-    count: usize,
-}
-
-#[derive(Serialize)]
-struct Listed<'a> {
-    id: &'a str,
-    subject: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sequence: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duplicate: Option<bool>,
-}
-
-impl<'a> Listed<'a> {
-    fn of(receipt: &'a Receipt) -> Self {
-        let place = receipt.place.as_ref();
-        Self {
-            id: &receipt.id,
-            subject: &receipt.subject,
-            stream: place.map(|place| &*place.stream),
-            sequence: place.map(|place| place.sequence),
-            duplicate: place.map(|place| place.duplicate),
-        }
-    }
-}
-
-fn accepted(delivery: &str, receipts: &[Receipt]) -> Response {
-    let events = receipts.iter().take(LISTED).map(Listed::of).collect();
-    let published = receipts.iter().all(|receipt| receipt.place.is_some());
-    let status = if published { "published" } else { "spooled" };
-    let receipt = Accepted { status, delivery, events, count: receipts.len() };
-    (StatusCode::ACCEPTED, Json(receipt)).into_response()
 }

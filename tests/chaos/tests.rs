@@ -159,7 +159,7 @@ fn a_refused_one_is_excused_only_where_nobody_has_to_listen() {
     let deliveries = [delivery(0, 1, Outcome::Refused), delivery(2, 5, Outcome::Other(503))];
     for always_listens in [false, true] {
         let roomless = vec![(Duration::ZERO, Duration::MAX)];
-        let evidence = Evidence { always_listens, roomless, ..Evidence::default() };
+        let evidence = Evidence { roomless, always_listens, ..Evidence::default() };
         let verdict = Judge::new(&deliveries, &evidence).finish(false);
         assert_eq!((verdict.refused, verdict.turned_away), (1, always_listens.into()));
         assert_eq!(verdict.is_good(), !always_listens);

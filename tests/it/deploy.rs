@@ -376,6 +376,7 @@ fn the_image_is_built_as_a_release_unless_somebody_says_otherwise() {
     let release = &cargo["profile"]["release"];
     let number = |value: &toml::Value| value.as_integer().unwrap().to_string();
     let dockerfile = text("Dockerfile");
+    assert!(dockerfile.contains("\nARG PROFILE=release\n"));
     for (argument, value) in [
         ("LTO", release["lto"].as_str().unwrap().to_owned()),
         ("CODEGEN_UNITS", number(&release["codegen-units"])),
