@@ -9,6 +9,7 @@ mod cross;
 mod error;
 mod file;
 mod files;
+mod findings;
 mod form;
 mod inputs;
 mod keys;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::files::NamedFile;
+pub(super) use super::findings::Findings;
 use super::keys::Unknown;
 use super::layer::Origin;
 use crate::event::Time;
@@ -217,23 +217,6 @@ pub enum Warning {
 /// A key as it is shown: without control characters, and cut when it is long.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyName(Box<str>);
-
-/// What checks after the merge found.
-#[derive(Default)]
-pub(super) struct Findings {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Warning>,
-    /// The files that were read.
-    pub(super) files: Vec<NamedFile>,
-}
-
-impl Findings {
-    /// Notes that a file is about to be read.
-    pub(super) fn watched(&mut self, path: PathBuf) -> PathBuf {
-        self.files.push(NamedFile::new(&path));
-        path
-    }
-}
 
 impl ConfigError {
     /// The problems, file first, then environment, then flags.
