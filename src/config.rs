@@ -14,6 +14,7 @@ mod form;
 mod inputs;
 mod keys;
 mod layer;
+mod names;
 mod nats;
 mod redaction;
 mod secrets;
@@ -29,6 +30,7 @@ pub use self::files::NamedFile;
 pub use self::inputs::Inputs;
 pub use self::keys::{KeyDoc, keys};
 pub use self::layer::Origin;
+pub use self::names::Names;
 pub use self::nats::{Held, LOGIN_KEYS, Login, Nats, Tls};
 pub use self::sections::{
     Admin, Discard, ForwardedHeader, Http, Log, LogFormat, Publish, Reload, Spool, Stream,

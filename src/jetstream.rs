@@ -1,13 +1,14 @@
 //! The connection to NATS: everything that names the client library.
 //!
-//! Owns the one connection ([`connect`]), the replies to what is published ([`acks`]) and asked ([`api`]), the stream ([`stream`]) and the object
-//! store ([`bucket`], [`objects`]). In come messages, out come acknowledgements or the exact reason why there is none. It decides nothing:
+//! Owns the one connection ([`connect`]), the replies to what is published ([`acks`]) and asked ([`api`]), the stream ([`stream`]) and its
+//! consumers ([`consumer`]), and the object store ([`bucket`], [`objects`]). In come messages, out come acknowledgements or the exact reason why there is none. It decides nothing:
 //! whether to try again, and what to tell a forge, is for the [`crate::outbox`].
 
 mod acks;
 pub mod api;
 pub mod bucket;
 mod connect;
+pub mod consumer;
 mod objects;
 mod permissions;
 mod queue;

@@ -61,6 +61,8 @@ pub mod outbox;
 #[cfg(feature = "daemon")]
 pub mod pem;
 #[cfg(feature = "daemon")]
+pub mod permissions;
+#[cfg(feature = "daemon")]
 pub mod samples;
 #[cfg(feature = "daemon")]
 pub mod scope;

@@ -4,7 +4,11 @@
 //! come names as a forge spells them, out come subjects that NATS cannot misread: no dot, wildcard, space
 //! or control character of a name ever reaches the wire, and different names never share a token.
 
+mod filter;
+
 use std::fmt::{self, Write as _};
+
+pub use filter::{Filter, InvalidFilter};
 
 /// Longest token that is kept whole, in bytes.
 const MAX_TOKEN: usize = 200;

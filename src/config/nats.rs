@@ -13,7 +13,7 @@ use crate::event::Time;
 use crate::pem;
 use crate::secret::Secret;
 pub use raw::LOGIN_KEYS;
-pub(super) use raw::{RawNats, build};
+pub(super) use raw::{RawNats, build, names};
 
 /// `[nats]`: where NATS is, and how we connect to it.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -54,7 +54,11 @@ impl JetStream {
         stream: &str,
         body: &Value,
     ) -> Result<Value, ApiError> {
-        let request = self.request(verb, stream);
+        self.ask(self.request(verb, stream), body).await
+    }
+
+    /// Asks by this subject.
+    pub(super) async fn ask(&self, request: String, body: &Value) -> Result<Value, ApiError> {
         let no_answer = |error: String| ApiError::NoAnswer { request: request.clone(), error };
         let payload = serde_json::to_vec(body).map_err(|error| no_answer(error.to_string()))?;
         let exchange = async {

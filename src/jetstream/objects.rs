@@ -132,7 +132,7 @@ impl JetStream {
     async fn look(&self, object: &Object, deadline: Instant) -> Result<Found, Unacknowledged> {
         let reference = &object.reference;
         let body = json!({ "last_by_subj": meta_subject(object) });
-        let answer = match self.ask("MSG.GET", &reference.bucket, &body, deadline).await {
+        let answer = match self.ask_of_bucket("MSG.GET", &reference.bucket, &body, deadline).await {
             Err(Unacknowledged::Refused { code: NO_MESSAGE, .. }) => {
                 return Ok(Found::Nothing { last: 0 });
             }
@@ -165,13 +165,13 @@ impl JetStream {
         deadline: Instant,
     ) -> Result<u64, Unacknowledged> {
         let body = json!({ "subjects_filter": subject });
-        let info = self.ask("INFO", &object.reference.bucket, &body, deadline).await?;
+        let info = self.ask_of_bucket("INFO", &object.reference.bucket, &body, deadline).await?;
         let subjects = info.pointer("/state/subjects").and_then(Value::as_object);
         let count = subjects.and_then(|subjects| subjects.get(subject)).and_then(Value::as_u64);
         Ok(count.unwrap_or(0))
     }
 
-    async fn ask(
+    async fn ask_of_bucket(
         &self,
         verb: &str,
         bucket: &str,

@@ -70,19 +70,27 @@ pub(in crate::config) fn build(raw: RawNats, world: World<'_>, found: &mut Findi
     let mut builder = Builder { world, found };
     let login = builder.login(&raw);
     let tls = builder.tls(&raw);
-    if raw.domain.is_some() && raw.api_prefix.is_some() {
-        builder.conflict("nats.domain", "nats.api_prefix");
-    }
+    let servers = raw.servers.clone();
+    let name = raw.name.clone();
+    let (inbox_prefix, api_prefix, _user) = builder.names(raw);
     let default = Nats::default();
-    let domain = raw.domain.map(|domain| format!("$JS.{domain}.API"));
     Nats {
-        servers: raw.servers.unwrap_or(default.servers),
-        name: raw.name.unwrap_or(default.name),
+        servers: servers.unwrap_or(default.servers),
+        name: name.unwrap_or(default.name),
         login: login.unwrap_or_default(),
         tls,
-        inbox_prefix: raw.inbox_prefix.unwrap_or(default.inbox_prefix),
-        api_prefix: raw.api_prefix.or(domain).unwrap_or(default.api_prefix),
+        inbox_prefix,
+        api_prefix,
     }
+}
+
+/// The first tokens of replies and of requests to JetStream, and the name of our user; no file is read.
+pub(in crate::config) fn names(
+    raw: RawNats,
+    world: World<'_>,
+    found: &mut Findings,
+) -> (String, String, Option<String>) {
+    Builder { world, found }.names(raw)
 }
 
 struct Builder<'a> {
@@ -91,6 +99,19 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    fn names(&mut self, raw: RawNats) -> (String, String, Option<String>) {
+        if raw.domain.is_some() && raw.api_prefix.is_some() {
+            self.conflict("nats.domain", "nats.api_prefix");
+        }
+        let default = Nats::default();
+        let domain = raw.domain.map(|domain| format!("$JS.{domain}.API"));
+        (
+            raw.inbox_prefix.unwrap_or(default.inbox_prefix),
+            raw.api_prefix.or(domain).unwrap_or(default.api_prefix),
+            raw.user,
+        )
+    }
+
     /// Who we are: of the ways to say it at most one may be used.
     fn login(&mut self, raw: &RawNats) -> Option<Login> {
         let ways: [(Given<'_>, Keys, Use); 4] = [
