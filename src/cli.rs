@@ -5,11 +5,14 @@
 
 mod check;
 mod completions;
+mod consumer;
 mod dev;
 mod docs;
 mod health;
 mod nats_access;
 mod nats_url;
+mod permissions;
+mod reach;
 mod schema;
 mod send;
 mod serve;
@@ -29,7 +32,7 @@ use crate::otlp::TracesError;
 use crate::systemd::SocketError;
 use settings::Settings;
 
-/// A delivery, or a message, was refused; the daemon is not ready.
+/// A delivery, or a message, was refused; the daemon is not ready; a consumer is another than was asked for.
 const REFUSED: u8 = 1;
 /// The command line is wrong.
 const USAGE: u8 = 64;
@@ -71,6 +74,12 @@ enum Command {
     /// Make subjects and filters of names, and names of subjects.
     #[command(subcommand)]
     Subject(subject::Subject),
+    /// Print the rights that the daemon and subscribers need at a NATS server, and no others.
+    #[command(subcommand)]
+    Permissions(permissions::Permissions),
+    /// Make the consumer that a subscriber reads by, as its administrator.
+    #[command(subcommand)]
+    Consumer(consumer::Consumer),
     /// Look into the spool: what forges were told is kept, and JetStream has not acknowledged yet.
     Spool(spool::Spool),
     /// Print a completion script for a shell.
@@ -113,6 +122,8 @@ pub fn main() -> ExitCode {
         Command::Schema(schema) => schema.run(),
         Command::Docs(docs) => docs.run(),
         Command::Subject(subject) => subject.run(),
+        Command::Permissions(permissions) => permissions.run(),
+        Command::Consumer(consumer) => consumer.run(),
         Command::Spool(spool) => spool.run(),
         Command::Completions(completions) => completions.run(),
         Command::Leash(leash) => leash.run(),

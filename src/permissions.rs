@@ -7,6 +7,7 @@ mod text;
 
 use std::fmt;
 
+use crate::subject::Filter;
 pub use text::{Identity, InvalidIdentity, nsc, server};
 
 /// Longest name of a consumer that is taken, in bytes.
@@ -32,7 +33,9 @@ pub struct Rights {
 
 /// A name that cannot stand in a permission or in the text that gives it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{what} {name:?} has {character:?}: permissions can be printed for names of A-Z a-z 0-9 _ - $ % ~ only")]
+#[error(
+    "{what} {name:?} has {character:?}: permissions can be printed for names of A-Z a-z 0-9 _ - $ % ~ only"
+)]
 pub struct InvalidName {
     /// What is named so: a configuration key.
     what: &'static str,
@@ -142,6 +145,21 @@ impl ConsumerName {
         }
     }
 
+    /// One that tells its filter from every other: its tokens, as far as they are plain, and the beginning of its hash.
+    #[must_use]
+    pub fn of(filter: &Filter) -> Self {
+        let below = filter.as_str().split('.').skip(1);
+        let words: Vec<&str> = below.filter(|token| !matches!(*token, "*" | ">" | "-")).collect();
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+        let mut name: String = words.join("-").chars().map(plain).take(LONGEST_NAME - 9).collect();
+        if !name.is_empty() {
+            name.push('-');
+        }
+        let hash = blake3::hash(filter.as_str().as_bytes()).to_hex();
+        name.extend(hash.chars().take(8));
+        Self(name.into())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -216,6 +234,16 @@ mod tests {
         let more: Vec<_> = large.publish.iter().filter(|s| !small.publish.contains(s)).collect();
         assert!(more.len() == 9 && more.iter().all(|subject| subject.contains(".OBJ_BIG")));
         assert_eq!(large.subscribe, small.subscribe);
+    }
+
+    #[test]
+    fn a_name_is_made_of_a_filter_and_of_no_other() {
+        let of = |text| ConsumerName::of(&Filter::parse("forge", text).unwrap());
+        let name = of("forge.gitea.acme.my%2Erepo.push.*.main");
+        assert!(name.as_str().starts_with("gitea-acme-my_2Erepo-push-main-"), "{name}");
+        assert_eq!(ConsumerName::parse(name.as_str()), Ok(name.clone()));
+        assert_ne!(name, of("forge.gitea.acme.my%2Erepo.push.main.*"));
+        assert_eq!(of("forge.>").as_str().len(), 8);
     }
 
     #[test]

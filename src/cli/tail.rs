@@ -1,24 +1,19 @@
 //! `forgewire tail`: events as they arrive.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use super::nats_access::Access;
+use super::reach::{Place, connect, denied};
 use super::serve::runtime;
 use super::signals::Signals;
-use crate::config::{Config, Inputs, Log, LogFormat};
-use crate::dev_state::DevState;
+use crate::config::{Config, Log, LogFormat};
 use crate::event::{Data, NO_NAME};
-use crate::jetstream::{Denial, JetStream, Link, Operation};
 use crate::subject::Token;
 use crate::tail::{Follow, Start, Style, follow_some};
 use crate::telemetry;
-
-/// How long to wait for the first connection.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,7 +44,7 @@ pub(super) struct Tail {
     count: Option<u64>,
 
     #[command(flatten)]
-    nats: Nats,
+    place: Place,
     #[command(flatten)]
     access: Access,
 }
@@ -121,30 +116,9 @@ enum When {
     Never,
 }
 
-/// Where the events are.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Where they are")]
-struct Nats {
-    /// URL of a NATS server; repeat it for the servers of a cluster.
-    #[arg(long = "nats", value_name = "URL")]
-    servers: Vec<String>,
-
-    /// Stream that holds the events.
-    #[arg(long, value_name = "NAME")]
-    stream: Option<String>,
-
-    /// First tokens of every subject.
-    #[arg(long, value_name = "TOKENS")]
-    prefix: Option<String>,
-
-    /// Configuration file (TOML) of the daemon, whose `[nats]` and `[stream]` to use.
-    #[arg(short, long, value_name = "FILE", env = "FORGEWIRE_CONFIG")]
-    config: Option<PathBuf>,
-}
-
 impl Tail {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let config = self.nats.load(&self.access)?;
+        let config = self.place.load(&self.access, "forgewire tail")?;
         telemetry::init(&Log { format: LogFormat::Human, filter: "warn".to_owned() });
         let runtime = runtime()?;
         let outcome = runtime.block_on(self.follow(&config));
@@ -166,7 +140,7 @@ impl Tail {
         let count = self.count.unwrap_or(u64::MAX);
         let jetstream = tokio::select! {
             () = signals.next() => return Ok(ExitCode::SUCCESS),
-            connected = connect(config) => connected?,
+            connected = connect(config) => connected?.0,
         };
         let work = follow_some(jetstream.client(), &follow, count, signals.next());
         let ended = tokio::select! {
@@ -179,15 +153,7 @@ impl Tail {
         jetstream.drain().await;
         match ended {
             Ok(ended) => drop(ended?),
-            Err(Denial { operation, subject }) => bail!(
-                "NATS denies the permission to {} {subject}: allow it to your user{}",
-                if operation == Operation::Publish { "publish to" } else { "subscribe to" },
-                if operation == Operation::Publish {
-                    ""
-                } else {
-                    ", or name what it may by --inbox-prefix"
-                },
-            ),
+            Err(denial) => bail!(denied(&denial)),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -197,56 +163,6 @@ impl Tail {
 /// is only said to be there.
 fn is_needed(subject: &str) -> bool {
     !subject.contains(".CONSUMER.DELETE.") && !subject.contains(".OBJ_")
-}
-
-/// Connects, and gives up when nothing answers: here somebody waits for the first line. Why nothing does is logged.
-async fn connect(config: &Config) -> anyhow::Result<JetStream> {
-    let (jetstream, _acknowledgements) = JetStream::start(&config.nats).await?;
-    let mut link = jetstream.link();
-    let up = link.wait_for(|link| matches!(link, Link::Up(_)));
-    if !matches!(tokio::time::timeout(PATIENCE, up).await, Ok(Ok(_))) {
-        bail!(
-            "no NATS server took us within {} at {}: start `forgewire dev`, or name yours with --nats or --config, and who you are with --creds",
-            humantime::format_duration(PATIENCE),
-            config.nats.servers.join(", "),
-        );
-    }
-    Ok(jetstream)
-}
-
-impl Nats {
-    /// Flags go above a running `forgewire dev`, unless a configuration file is named, and that above
-    /// file and environment. The variables of the `nats` command count where neither says where NATS is.
-    fn load(&self, access: &Access) -> anyhow::Result<Config> {
-        let dev = if self.config.is_none() { DevState::running() } else { None };
-        let mut inputs = Inputs::new();
-        if dev.is_none() {
-            inputs = inputs.with_env(std::env::vars_os());
-        }
-        if let Some(path) = &self.config {
-            inputs = inputs.with_file(path);
-        }
-        let (nats, stream, prefix) = match dev {
-            Some(dev) => (vec![dev.nats], Some(dev.stream), Some(dev.subject_prefix)),
-            None => (Vec::new(), None, None),
-        };
-        let of_dev = self.servers.is_empty() && !nats.is_empty();
-        let urls = if self.servers.is_empty() { &nats } else { &self.servers };
-        let ours = |(name, _): (std::ffi::OsString, _)| {
-            name.to_str().is_some_and(|name| name.starts_with("FORGEWIRE_NATS__"))
-        };
-        let said = of_dev || self.config.is_some() || std::env::vars_os().any(ours);
-        inputs = access.onto(inputs, urls, !said)?;
-        for (key, value, flag) in [
-            ("stream.name", self.stream.clone().or(stream), "--stream"),
-            ("stream.subject_prefix", self.prefix.clone().or(prefix), "--prefix"),
-        ] {
-            if let Some(value) = value {
-                inputs = inputs.with_flag(key, value, flag);
-            }
-        }
-        Ok(Config::load(&inputs.with_flag("nats.name", "forgewire tail", "tail"))?.config)
-    }
 }
 
 impl Begin {

@@ -68,7 +68,9 @@ pub fn server(rights: &Rights, identity: &Identity, account: Option<&str>) -> St
     let who = match identity {
         Identity::User(name) => {
             let variable = Identity::variable(name);
-            format!("user: \"{name}\"\npassword: ${variable} # of the server's environment, or of this file\n")
+            format!(
+                "user: \"{name}\"\npassword: ${variable} # of the server's environment, or of this file\n"
+            )
         }
         Identity::Nkey(key) => format!("nkey: {key}\n"),
     };
@@ -144,7 +146,9 @@ mod tests {
         let line = nsc(&rights(), "ci", &Identity::nkey(&key).unwrap(), Some("FORGE"));
         assert_eq!(
             line,
-            format!("nsc add user --account 'FORGE' --name 'ci' --public-key '{key}' --allow-pub 'a.>,$JS.b' --allow-sub '_INBOX_c.>'")
+            format!(
+                "nsc add user --account 'FORGE' --name 'ci' --public-key '{key}' --allow-pub 'a.>,$JS.b' --allow-sub '_INBOX_c.>'"
+            )
         );
     }
 

@@ -13,6 +13,7 @@ mod h2;
 mod health;
 mod hostile;
 mod large;
+mod least;
 mod limits;
 mod listen;
 mod listen_support;

@@ -3,6 +3,7 @@
 //! It can be killed or stopped and started again on the same port and store. `nats-server` comes from `PATH`,
 //! or from where `FORGEWIRE_NATS_SERVER` says.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -26,15 +27,22 @@ pub(crate) struct NatsServer {
     /// Its store and its log, `nats.log`.
     pub(crate) dir: TempDir,
     child: Option<Child>,
+    program: OsString,
+}
+
+/// The server that tests run.
+pub(crate) fn usual() -> OsString {
+    std::env::var_os("FORGEWIRE_NATS_SERVER").unwrap_or_else(|| "nats-server".into())
 }
 
 impl NatsServer {
     /// Starts a server, and returns when it takes clients and JetStream is ready.
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let child = spawn(dir.path(), "-1");
+        let program = usual();
+        let child = spawn(&program, dir.path(), "-1");
         let ports = dir.path().join(format!("nats-server_{}.ports", child.id()));
-        let mut server = Self { url: String::new(), port: 0, dir, child: Some(child) };
+        let mut server = Self { url: String::new(), port: 0, dir, child: Some(child), program };
         server.port = eventually("nats-server says its port", || {
             server.must_run();
             port_in(&ports)
@@ -52,12 +60,19 @@ impl NatsServer {
             port,
             dir: tempfile::tempdir().unwrap(),
             child: None,
+            program: usual(),
         }
     }
 
     /// One with this configuration beside its flags, and what may be said of JetStream beside its store.
     pub(crate) fn configured(text: &str, jetstream: &str) -> Self {
+        Self::configured_by(&usual(), text, jetstream)
+    }
+
+    /// The same, of another program than the usual one.
+    pub(crate) fn configured_by(program: &OsStr, text: &str, jetstream: &str) -> Self {
         let mut server = Self::absent();
+        server.program = program.to_owned();
         write_config_with(server.dir.path(), jetstream, text);
         server.restart();
         server
@@ -130,7 +145,7 @@ impl NatsServer {
 
     /// Starts one that does not run, without waiting for it.
     pub(crate) fn launch(&mut self) {
-        self.child = Some(spawn(self.dir.path(), &self.port.to_string()));
+        self.child = Some(spawn(&self.program, self.dir.path(), &self.port.to_string()));
     }
 
     /// Its log so far.
@@ -164,13 +179,12 @@ impl Drop for NatsServer {
     }
 }
 
-fn spawn(dir: &Path, port: &str) -> Child {
+fn spawn(program: &OsStr, dir: &Path, port: &str) -> Child {
     let config = dir.join("nats.conf");
     if !config.exists() {
         write_config(dir, "");
     }
-    let program = std::env::var_os("FORGEWIRE_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
-    Command::new(&program)
+    Command::new(program)
         .args(["--addr", "127.0.0.1", "--port", port])
         .arg("--config")
         .arg(config)
