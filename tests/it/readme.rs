@@ -96,6 +96,18 @@ const COMMANDS: &[(&str, Run)] = &[
         "forgewire subject decode forge.gitea.acme.my%2Erepo.push.updated.feature%2Flogin",
         Dev("", "  ref     feature/login\n"),
     ),
+    (
+        "forgewire permissions bridge --set nats.inbox_prefix=_INBOX_forgewire",
+        Dev("", "      \"_INBOX_forgewire.>\"\n"),
+    ),
+    (
+        "forgewire permissions subscriber --filter 'forge.gitea.acme.widgets.push.*.main' --bind ci",
+        Dev("", "      \"$JS.API.CONSUMER.MSG.NEXT.FORGE.ci\"\n"),
+    ),
+    (
+        "forgewire consumer add ci --filter 'forge.gitea.acme.widgets.push.*.main'",
+        Dev("", "Consumer ci of FORGE is made.\n"),
+    ),
     ("make consumers-deps", Integration("make consumers-deps")),
     (
         "cargo run -q --example consumer -- ci-rust 'forge.gitea.acme.widgets.push.*.main' --create",
