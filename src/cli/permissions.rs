@@ -113,7 +113,7 @@ impl Bridge {
     fn run(self) -> anyhow::Result<ExitCode> {
         let names = self.form.names()?;
         let inbox = &names.inbox_prefix;
-        let rights = place(&names)?.bridge(names.stream.manage, inbox).map_err(unprintable)?;
+        let rights = place(&names)?.bridge(names.stream.manage, inbox).map_err(Usage::from)?;
         let notes = vec![
             "All that forgewire needs as it is configured, and no more.".to_owned(),
             format!("Replies to it come by nats.inbox_prefix = \"{inbox}\"."),
@@ -197,11 +197,13 @@ pub(super) fn filter(prefix: &str, text: &str) -> Result<Filter, Usage> {
 fn place(names: &Names) -> Result<Place, Usage> {
     let Names { api_prefix, stream, .. } = names;
     let bucket = stream.bucket();
-    Place::new(api_prefix, &stream.name, &stream.subject_prefix, &bucket).map_err(unprintable)
+    Place::new(api_prefix, &stream.name, &stream.subject_prefix, &bucket).map_err(Usage::from)
 }
 
-fn unprintable(error: InvalidName) -> Usage {
-    Usage(error.to_string())
+impl From<InvalidName> for Usage {
+    fn from(error: InvalidName) -> Self {
+        Self(error.to_string())
+    }
 }
 
 fn user(text: &str) -> Result<String, String> {

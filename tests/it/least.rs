@@ -368,6 +368,7 @@ async fn a_subscriber_of_large_events_reads_every_object_and_nothing_else_by_tha
         for subject in [
             api("STREAM.MSG.GET.FORGE"),
             api("CONSUMER.CREATE.FORGE"),
+            api("CONSUMER.CREATE.FORGE.ci.forge.>"),
             api("STREAM.PURGE.OBJ_FORGE_LARGE"),
             api("STREAM.DELETE.OBJ_FORGE_LARGE"),
             api("STREAM.UPDATE.OBJ_FORGE_LARGE"),

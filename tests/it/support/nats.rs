@@ -72,7 +72,7 @@ impl NatsServer {
     /// The same, of another program than the usual one.
     pub(crate) fn configured_by(program: &OsStr, text: &str, jetstream: &str) -> Self {
         let mut server = Self::absent();
-        server.program = program.to_owned();
+        program.clone_into(&mut server.program);
         write_config_with(server.dir.path(), jetstream, text);
         server.restart();
         server
