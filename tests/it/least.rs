@@ -28,6 +28,7 @@ const DENIED: &str = "NATS denies a permission: allow it to our user.";
 const OURS: &str = "user = \"bridge\"\npassword = \"p\"\ninbox_prefix = \"_INBOX_fw\"\n";
 
 /// The server that tests run, and the newest one that `make nats-newest` has fetched; says so where there is none.
+#[expect(clippy::print_stderr, reason = "what was not tried must be seen")]
 fn servers() -> Vec<OsString> {
     let mut servers = vec![usual()];
     let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/nats");
