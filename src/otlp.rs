@@ -1,6 +1,6 @@
 //! Traces by OTLP over HTTP: spans go to a collector when the standard variables ask for it.
 //!
-//! In come the variables ([`env`]), out go the spans that [`crate::spans`] makes: in batches, from a queue that is
+//! In come the variables ([`mod@env`]), out go the spans that [`crate::spans`] makes: in batches, from a queue that is
 //! bounded (`queue`), by our own HTTP client (`client`). A collector that is away, slow or wrong costs spans and
 //! nothing else.
 
