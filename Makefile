@@ -61,10 +61,10 @@ run: $(if $(filter --nats --nats=% --nats-server --nats-server=%,$(ARGS)),,deps)
 	$(CARGO) run --locked -- dev $(ARGS)
 
 # Where the consumers' packages cannot be had, their tests say that they did not run; under CI they fail.
-test: test-deps ## Run every test, and build the library without the daemon
+test: test-deps ## Run every test, also of the library without the daemon
 	-@$(MAKE) --no-print-directory consumers-deps
 	$(CARGO) test --locked
-	$(CARGO) build --locked --no-default-features --lib
+	$(CARGO) test --locked --no-default-features --lib
 	$(CARGO) test --locked --test chaos -- --short
 
 lint: ## Check format and lints, also of the library without the daemon
@@ -72,7 +72,7 @@ lint: ## Check format and lints, also of the library without the daemon
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --test chaos -- -D warnings
-	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 
 # Private items are documented too, so links to them lead somewhere.
 doc: ## Build the documentation of the code

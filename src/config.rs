@@ -161,10 +161,13 @@ impl Config {
         &self.files
     }
 
-    /// The keys outside of sources whose values are others in `newer`. Secrets are not compared.
+    /// The keys whose values are others in `newer` and that a reload does not change: all but sources and the log filter. Secrets are not compared.
     #[must_use]
     pub fn keys_that_differ(&self, newer: &Self) -> Vec<String> {
-        self.values.that_differ(&newer.values).filter(|key| !key.starts_with("sources.")).collect()
+        self.values
+            .that_differ(&newer.values)
+            .filter(|key| !key.starts_with("sources.") && key != "log.filter")
+            .collect()
     }
 
     /// Where the value of `key` came from.

@@ -175,15 +175,20 @@ impl Guest<'_> {
         Ok(())
     }
 
-    /// Notes that the request was authentic: its client is no stranger, and its bytes cost nothing.
+    /// Notes that the request was authentic: its client is no stranger from now on.
     pub(super) fn authenticated(&self) {
         let now = Instant::now();
-        let mut accounts = self.gate.accounts(now);
-        if self.charged > 0 {
+        self.gate.accounts(now).note(self.client, now);
+    }
+
+    /// Notes that the request was not refused for its sender's sake: its bytes cost nothing.
+    pub(super) fn spared(&mut self) {
+        let charged = std::mem::take(&mut self.charged);
+        if charged > 0 {
+            let mut accounts = self.gate.accounts(Instant::now());
             let account = accounts.of(self.client);
-            account.bytes = account.bytes.saturating_sub(self.charged);
+            account.bytes = account.bytes.saturating_sub(charged);
         }
-        accounts.note(self.client, now);
     }
 
     /// Notes that the request was refused. Says in the log when it was the last that is borne.
@@ -304,6 +309,13 @@ mod tests {
         assert!(gate.enter(at(1), None).is_err());
         guest.authenticated();
         assert!(gate.enter(at(1), None).unwrap().charge(10_000).is_ok());
+        // Who is taken without a signature stays a stranger, and pays for nothing.
+        for _ in 0..3 {
+            let mut guest = gate.enter(at(2), None).unwrap();
+            guest.charge(900).unwrap();
+            guest.spared();
+        }
+        assert!(gate.enter(at(2), None).unwrap().charge(1_001).is_err());
     }
 
     #[test]

@@ -89,6 +89,12 @@ impl Problem {
         )
     }
 
+    /// Whether the delivery was taken for what it says it is, and failed for another reason.
+    #[must_use]
+    pub const fn is_after_reading(self) -> bool {
+        matches!(self, Self::NotStored | Self::OutOfScope)
+    }
+
     /// What to tell an administrator who reads this in the forge's delivery log.
     const fn detail(self) -> &'static str {
         match self {

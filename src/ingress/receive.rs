@@ -55,6 +55,9 @@ pub(super) async fn receive(
     let mut receiving = spans::receive(name.as_str(), request.method(), request.headers());
     let asked = Asked { app: &app, live: &live, name: &name, counts };
     let answer = accept(asked, &mut guest, connection, request, &mut receiving).await;
+    if answer.as_ref().map_or_else(|refusal| refusal.problem().is_after_reading(), |_| true) {
+        guest.spared();
+    }
     let answer = answer.map_err(|refusal| {
         let problem = refusal.problem();
         if problem.is_strangers() {

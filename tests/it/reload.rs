@@ -171,6 +171,7 @@ async fn the_log_filter_is_changed_without_a_restart() {
     daemon.logged("Delivery stored.").await;
     let log = daemon.log().join("\n");
     assert!(log.contains("\"loud\"") && !log.contains("\"quiet\""), "{log}");
+    assert!(!log.contains("need a restart"), "{log}");
 }
 
 /// Delivers all the time, over one connection, with the secret that the forge has at that moment.
