@@ -8,6 +8,7 @@ mod completions;
 mod consumer;
 mod dev;
 mod docs;
+mod doctor;
 mod health;
 mod nats_access;
 mod nats_url;
@@ -32,7 +33,7 @@ use crate::otlp::TracesError;
 use crate::systemd::SocketError;
 use settings::Settings;
 
-/// A delivery, or a message, was refused; the daemon is not ready; a consumer is another than was asked for.
+/// A delivery, or a message, was refused; the daemon is not ready; `doctor` warns; a consumer is another than was asked for.
 const REFUSED: u8 = 1;
 /// The command line is wrong.
 const USAGE: u8 = 64;
@@ -65,6 +66,8 @@ enum Command {
     Health(health::Health),
     /// Check a configuration, without network, and say what is wrong with it.
     Check(check::Check),
+    /// Look at NATS, stream, spool, ports and the running daemon; say what is wrong and what to do.
+    Doctor(doctor::Doctor),
     /// Run everything in one, for trying: NATS, the daemon, a source per kind; print what arrives.
     Dev(dev::Dev),
     /// Send a signed sample delivery to a running daemon, as a forge would.
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Tail(tail) => tail.run(),
         Command::Health(health) => health.run(),
         Command::Check(check) => check.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Dev(dev) => dev.run(),
         Command::Send(send) => send.run(),
         Command::Schema(schema) => schema.run(),

@@ -11,6 +11,7 @@ mod connect;
 pub mod consumer;
 mod objects;
 mod permissions;
+pub mod probe;
 mod queue;
 pub mod stream;
 
@@ -28,6 +29,7 @@ use crate::facts;
 use crate::message::{self, Message};
 use acks::Acks;
 pub use acks::{Ack, Unacknowledged};
+pub use connect::Trouble;
 use connect::Troubles;
 use permissions::Permissions;
 pub use permissions::{Denial, Operation};
@@ -63,6 +65,7 @@ pub struct JetStream {
     /// First tokens of every request to the JetStream API.
     api_prefix: Box<str>,
     permissions: Arc<Permissions>,
+    troubles: Troubles,
     acks: Arc<Acks>,
     queue: Arc<Queue>,
     link: watch::Receiver<Link>,
@@ -138,6 +141,7 @@ impl JetStream {
             client,
             api_prefix,
             permissions,
+            troubles,
             acks,
             queue,
             link,
@@ -244,6 +248,19 @@ impl JetStream {
     /// Completes with the next permission that the server denies us, if that concerns us.
     pub async fn denied(&self, concerns: impl Fn(&Denial) -> bool) -> Denial {
         self.permissions.denied(concerns).await
+    }
+
+    /// Why the last attempt to connect failed, if one did.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.troubles.last()
+    }
+
+    /// Version of the server, and its `max_payload` in bytes.
+    #[must_use]
+    pub fn server(&self) -> (String, usize) {
+        let info = self.client.server_info();
+        (info.version, info.max_payload)
     }
 
     /// First tokens of every request to the JetStream API.

@@ -31,6 +31,8 @@ pub mod dev_state;
 #[cfg(feature = "daemon")]
 pub mod docs;
 #[cfg(feature = "daemon")]
+pub mod doctor;
+#[cfg(feature = "daemon")]
 pub mod facts;
 #[cfg(feature = "daemon")]
 pub mod form;

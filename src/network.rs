@@ -3,12 +3,23 @@
 //! In come addresses and networks as text (`192.0.2.7`, `10.0.0.0/8`, `fd00::/8`), out comes [`Networks`], which
 //! says of an address whether it is in one of them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
 /// What a network must look like; reads on after its key.
 pub const NETWORK_RULE: &str = "must be an address or a network, such as 192.0.2.7 or 10.0.0.0/8";
+
+/// Where a program on the same machine reaches what listens here.
+#[must_use]
+pub fn from_here(mut listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    listen
+}
 
 /// Any number of networks; without any, no address is in it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

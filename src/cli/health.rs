@@ -4,7 +4,7 @@
 //! and one line and an exit code come out. It is what a container without a shell checks its health by.
 
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 
 use super::{REFUSED, Settings};
 use crate::config::Config;
+use crate::network::from_here;
 
 /// For connection, request and answer together: a daemon that needs longer on its own machine is not well.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -58,7 +59,7 @@ enum Status {
 
 impl Health {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let address = own(Config::admin_listen(&self.settings.inputs())?);
+        let address = from_here(Config::admin_listen(&self.settings.inputs())?);
         if address.port() == 0 {
             bail!(
                 "admin.listen has port 0, so the daemon took any; name the one that it logged by --admin-listen"
@@ -93,16 +94,6 @@ impl Said {
     }
 }
 
-/// Where a program on the same machine reaches what listens here.
-fn own(mut listen: SocketAddr) -> SocketAddr {
-    match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    listen
-}
-
 async fn ask(address: SocketAddr, path: &str) -> anyhow::Result<Said> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
@@ -132,7 +123,7 @@ mod tests {
             ("[::]:8081", "[::1]:8081"),
             ("192.0.2.1:8081", "192.0.2.1:8081"),
         ] {
-            assert_eq!(own(listen.parse().unwrap()), asked.parse().unwrap());
+            assert_eq!(from_here(listen.parse().unwrap()), asked.parse().unwrap());
         }
     }
 }

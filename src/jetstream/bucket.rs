@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::JetStream;
 use super::api::{ApiError, NOT_FOUND};
 use super::objects::stream_of;
-use super::stream::{Drift, Outcome, Report, StreamError, shown};
+use super::stream::{Drift, Look, Outcome, Report, StreamError, info, shown};
 use crate::config::Config;
 
 /// How much longer an object is kept than an event: as long after it was written a repeat may refer to it.
@@ -49,6 +49,25 @@ pub async fn ensure(
     }
     let age = settings.get("max_age").and_then(Value::as_u64).unwrap_or_default();
     Ok(Report { drift, max_age: Duration::from_nanos(age), ..Report::default() })
+}
+
+/// Compares the object store with what it must be, and changes nothing.
+///
+/// # Errors
+///
+/// [`StreamError`] when it is not there, or nobody knows.
+pub async fn look(
+    jetstream: &JetStream,
+    config: &Config,
+    stream: &Report,
+) -> Result<Look, StreamError> {
+    let bucket = config.stream.bucket();
+    let age = if stream.max_age.is_zero() { Duration::ZERO } else { stream.max_age + MARGIN };
+    let wanted = Wanted { bucket: &bucket, age, replicas: config.stream.replicas };
+    let (info, settings) = info(jetstream, &stream_of(&bucket)).await?;
+    let replicas_named = config.was_named("stream.replicas");
+    let drift = wanted.compare(&mut settings.clone(), config.stream.manage, replicas_named);
+    Ok(Look::of(&info, &settings, drift, Duration::ZERO))
 }
 
 /// For how long after it was written an object can be relied on by an event that is published now: until it would

@@ -37,6 +37,18 @@ struct Said {
     reasons: HashSet<String>,
     /// How often each server had failed when it was last looked at: the client keeps old reasons.
     failed: HashMap<String, usize>,
+    last: Option<Trouble>,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Trouble {
+    /// URL of the server.
+    pub server: String,
+    /// What the client or the server says.
+    pub reason: String,
+    /// The key to look at.
+    pub look_at: String,
 }
 
 /// How a server failed, as the client remembers it.
@@ -141,6 +153,11 @@ impl Troubles {
         self.said().reasons.clear();
     }
 
+    /// The last one that was told.
+    pub(super) fn last(&self) -> Option<Trouble> {
+        self.said().last.clone()
+    }
+
     async fn tell(&self, failures: Vec<Failure>) {
         for failure in failures {
             let server = failure.server.clone();
@@ -149,6 +166,7 @@ impl Troubles {
             let explained = tokio::task::spawn_blocking(move || explain(&nats, &words)).await;
             if let Ok((reason, look_at)) = explained {
                 facts::no_connection(&server, &reason, &look_at);
+                self.said().last = Some(Trouble { server, reason, look_at });
             }
         }
     }

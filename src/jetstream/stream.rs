@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::JetStream;
 use super::api::{ApiError, NOT_FOUND};
 use crate::config::{Config, Discard, Stream};
+use crate::event::Time;
 
 /// Why the stream is not as it must be to publish to it.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +147,74 @@ pub async fn ensure(
         max_msg_size: max_msg_size.filter(|size| *size > 0),
         seen: Seen::of(&found, answered_in),
     })
+}
+
+/// What [`look`] saw.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// As [`ensure`] reports it; what says [`Outcome::Changed`] would be changed.
+    pub report: Report,
+    /// The server's time; `None` of one before 2.10.
+    pub answered_at: Option<Time>,
+    /// Copies in the cluster.
+    pub replicas: u64,
+    /// Whether its size is limited.
+    pub max_bytes: bool,
+}
+
+/// Compares the stream with the configuration, and changes nothing.
+///
+/// # Errors
+///
+/// [`StreamError`] when it is not there, or nobody knows.
+pub async fn look(jetstream: &JetStream, config: &Config) -> Result<Look, StreamError> {
+    let wanted = &config.stream;
+    let began = Instant::now();
+    let (info, settings) = info(jetstream, &wanted.name).await?;
+    let answered_in = began.elapsed();
+    let named = |key: &str| wanted.manage && config.was_named(key);
+    let drift = compare(&mut settings.clone(), wanted, &named, false);
+    Ok(Look::of(&info, &settings, drift, answered_in))
+}
+
+/// Information about a stream, and its settings.
+pub(super) async fn info(
+    jetstream: &JetStream,
+    name: &str,
+) -> Result<(Value, Map<String, Value>), StreamError> {
+    let info = match jetstream.ask_of_stream("INFO", name, &json!({})).await {
+        Err(ApiError::Refused { code: NOT_FOUND, .. }) => {
+            return Err(StreamError::Missing(name.to_owned()));
+        }
+        info => info?,
+    };
+    let settings = info.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
+    Ok((info, settings))
+}
+
+impl Look {
+    pub(super) fn of(
+        info: &Value,
+        settings: &Map<String, Value>,
+        drift: Vec<Drift>,
+        answered_in: Duration,
+    ) -> Self {
+        let number = |name| settings.get(name).and_then(Value::as_u64);
+        let max_msg_size = number("max_msg_size").and_then(|size| usize::try_from(size).ok());
+        let report = Report {
+            created: false,
+            drift,
+            max_age: Duration::from_nanos(number("max_age").unwrap_or_default()),
+            max_msg_size: max_msg_size.filter(|size| *size > 0),
+            seen: Seen::of(info, answered_in),
+        };
+        Self {
+            report,
+            answered_at: info.get("ts").and_then(Value::as_str).and_then(Time::parse),
+            replicas: number("num_replicas").unwrap_or(1),
+            max_bytes: number("max_bytes").is_some_and(|bytes| bytes > 0),
+        }
+    }
 }
 
 /// The settings of a stream that is made.

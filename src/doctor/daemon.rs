@@ -1,0 +1,103 @@
+//! Whether a daemon of this configuration runs: its version if it does, free ports if not.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+
+use super::{Findings, http};
+use crate::config::Config;
+use crate::network::from_here;
+
+/// Whether one runs.
+pub(super) async fn check(config: &Config, found: &mut Findings) -> bool {
+    let admin = config.admin.listen;
+    if admin.port() == 0 {
+        let text = "not checked: admin.listen has port 0, so nobody knows where a daemon answers";
+        found.note("daemon", text, "name the port that it logged by --admin-listen");
+        return false;
+    }
+    let address = from_here(admin);
+    match http::ask(address, http::get("/version")).await {
+        Ok(answer) if answer.said("name") == env!("CARGO_PKG_NAME") => {
+            version(answer.said("version"), found);
+            readiness(address, found).await;
+            true
+        }
+        Ok(answer) => {
+            let text = format!(
+                "what listens at admin.listen ({admin}) is not forgewire's: it answered {}",
+                answer.status
+            );
+            found.error("ports", text, "stop it, or set admin.listen to another port");
+            false
+        }
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            found.note(
+                "daemon",
+                format!("none answers at admin.listen ({admin})"),
+                "start it: forgewire serve",
+            );
+            port("admin.listen", admin, found);
+            port("http.listen", config.http.listen, found);
+            false
+        }
+        Err(error) => {
+            let text = format!("no answer from admin.listen ({admin}): {error}");
+            found.error("daemon", text, "if a daemon runs there, its log says more; else set admin.listen to an address of this machine");
+            false
+        }
+    }
+}
+
+fn version(running: &str, found: &mut Findings) {
+    let ours = env!("CARGO_PKG_VERSION");
+    if running == ours {
+        return found.ok("daemon", format!("runs, version {running}"));
+    }
+    let text = format!("runs version {running}, and this program is {ours}");
+    found.warning("daemon", text, "restart the daemon if it was upgraded, or use its own program");
+}
+
+async fn readiness(address: SocketAddr, found: &mut Findings) {
+    match http::ask(address, http::get("/readyz")).await {
+        Ok(answer) if answer.said("stores") == "jetstream" => {
+            found.ok("readiness", "deliveries go to JetStream");
+        }
+        Ok(answer) if answer.said("stores") == "spool" => {
+            let advice = "see what the checks of NATS and stream say; events are published once it is mended";
+            found.warning("readiness", "deliveries go to the spool, not to JetStream", advice);
+        }
+        Ok(answer) => {
+            let text = format!("the daemon cannot store: {}", answer.said("reason"));
+            found.error(
+                "readiness",
+                text,
+                "forges are answered 503; see the other findings and its log",
+            );
+        }
+        Err(error) => {
+            let text = format!("/readyz does not answer: {error}");
+            found.error("readiness", text, "look at the daemon's log");
+        }
+    }
+}
+
+fn port(key: &'static str, address: SocketAddr, found: &mut Findings) {
+    if address.port() == 0 {
+        return found.ok("ports", format!("{key} takes any free port"));
+    }
+    match TcpListener::bind(address) {
+        Ok(_closed_at_once) => found.ok("ports", format!("{key} ({address}) is free")),
+        Err(error) => {
+            let advice = match error.kind() {
+                ErrorKind::AddrInUse => {
+                    "another program has it (a socket unit, too): stop that, or set another port"
+                }
+                ErrorKind::PermissionDenied => {
+                    "take a port from 1024 on, or let the service manager open it (forgewire.socket)"
+                }
+                _ => "set it to an address of this machine",
+            };
+            found.error("ports", format!("{key} ({address}) cannot be opened: {error}"), advice);
+        }
+    }
+}
