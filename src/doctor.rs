@@ -8,13 +8,19 @@ mod daemon;
 mod http;
 mod listener;
 mod nats;
+mod pinned;
 mod server;
 mod spool;
 mod stream;
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::config::Config;
+
+/// How long all checks may take together. Each has a limit of its own, which is less.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// How bad a [`Finding`] is; the later, the worse.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -52,28 +58,47 @@ pub struct Finding {
     pub level: Level,
     /// What was found.
     pub text: String,
-    /// What to do; `None` where nothing is to be done.
+    /// What to do; `None` where nothing is to be done, which is so of [`Level::Ok`] alone.
     pub advice: Option<String>,
 }
 
 /// What was found so far.
 #[derive(Debug, Default)]
-struct Findings(Vec<Finding>);
+pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn ok(&mut self, check: &'static str, text: impl Into<String>) {
+    /// As it should be.
+    pub fn ok(&mut self, check: &'static str, text: impl Into<String>) {
         self.add(check, Level::Ok, text.into(), None);
     }
 
-    fn note(&mut self, check: &'static str, text: impl Into<String>, advice: impl Into<String>) {
+    /// Worth knowing, or not checked.
+    pub fn note(
+        &mut self,
+        check: &'static str,
+        text: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         self.add(check, Level::Note, text.into(), Some(advice.into()));
     }
 
-    fn warning(&mut self, check: &'static str, text: impl Into<String>, advice: impl Into<String>) {
+    /// It works, and will not in a case that can be foreseen.
+    pub fn warning(
+        &mut self,
+        check: &'static str,
+        text: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         self.add(check, Level::Warning, text.into(), Some(advice.into()));
     }
 
-    fn error(&mut self, check: &'static str, text: impl Into<String>, advice: impl Into<String>) {
+    /// It does not work.
+    pub fn error(
+        &mut self,
+        check: &'static str,
+        text: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         self.add(check, Level::Error, text.into(), Some(advice.into()));
     }
 
@@ -82,25 +107,80 @@ impl Findings {
         let plain = |text: String| text.replace(char::is_control, " ");
         self.0.push(Finding { check, level, text: plain(text), advice: advice.map(plain) });
     }
+
+    /// All of them, in the order in which they were found.
+    #[must_use]
+    pub fn all(&self) -> &[Finding] {
+        &self.0
+    }
+
+    /// The worst level; [`Level::Ok`] if there is nothing.
+    #[must_use]
+    pub fn worst(&self) -> Level {
+        self.0.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
+    }
 }
 
-/// Looks at everything. With `send` each source is sent a signed delivery that is published as `unrecognized`.
-pub async fn examine(config: &Config, send: bool) -> Vec<Finding> {
-    let mut found = Findings::default();
-    certificates::check(config, &mut found);
-    nats::check(config, &mut found).await;
-    let running = daemon::check(config, &mut found).await;
-    spool::check(config, running, &mut found).await;
+/// Looks at everything, in at most 30 seconds. With `send` each secret signs a delivery that is published as `unrecognized`.
+pub async fn examine(config: &Config, send: bool, found: &mut Findings) {
+    certificates::check(config, found);
+    let (mut away, mut here) = (Findings::default(), Findings::default());
+    tokio::join!(
+        within("nats", &mut away, async |found| nats::check(config, found).await),
+        within("daemon", &mut here, async |found| this_machine(config, send, found).await),
+    );
+    found.0.extend(away.0.into_iter().chain(here.0));
+}
+
+async fn this_machine(config: &Config, send: bool, found: &mut Findings) {
+    let running = daemon::check(config, found).await;
+    spool::check(config, running, found).await;
     if running {
-        listener::check(config, send, &mut found).await;
+        listener::check(config, send, found).await;
     } else {
         found.note("listener", "not checked: no daemon runs", "start it, and ask again");
     }
-    found.0
 }
 
-/// The worst of all; [`Level::Ok`] if there is none.
-#[must_use]
-pub fn worst(findings: &[Finding]) -> Level {
-    findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
+/// Does this for as long as there is; what was found until then stays.
+async fn within(check: &'static str, found: &mut Findings, work: impl AsyncFnOnce(&mut Findings)) {
+    if tokio::time::timeout(LONGEST, work(found)).await.is_err() {
+        let text = format!("not everything was checked within {} s", LONGEST.as_secs());
+        found.error(check, text, "see what the last findings were about: that does not answer");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_all_counts_and_nothing_is_well() {
+        let mut found = Findings::default();
+        assert_eq!(found.worst(), Level::Ok);
+        found.error("a", "b", "c");
+        found.note("a", "b", "c");
+        assert_eq!(found.worst(), Level::Error);
+    }
+
+    #[test]
+    fn what_a_server_says_moves_no_cursor() {
+        let mut found = Findings::default();
+        found.note("a", "\u{1b}[2Jb\n", "c\r");
+        assert_eq!(
+            (found.0[0].text.as_str(), found.0[0].advice.as_deref()),
+            (" [2Jb ", Some("c "))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_too_long_is_said_and_what_was_found_stays() {
+        let mut found = Findings::default();
+        within("nats", &mut found, async |found| {
+            found.ok("nats", "connected");
+            std::future::pending().await
+        })
+        .await;
+        assert_eq!((found.0.len(), found.worst()), (2, Level::Error));
+    }
 }

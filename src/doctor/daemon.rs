@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
-use super::{Findings, http};
+use super::Findings;
+use super::http::{Place, get};
 use crate::config::Config;
 use crate::network::from_here;
 
@@ -15,34 +16,32 @@ pub(super) async fn check(config: &Config, found: &mut Findings) -> bool {
         found.note("daemon", text, "name the port that it logged by --admin-listen");
         return false;
     }
-    let address = from_here(admin);
-    match http::ask(address, http::get("/version")).await {
-        Ok(answer) if answer.said("name") == env!("CARGO_PKG_NAME") => {
-            version(answer.said("version"), found);
-            readiness(address, found).await;
+    let place = Place { address: from_here(admin), tls: None };
+    match place.ask(get("/version")).await {
+        Ok(answer) if answer.said("/name") == env!("CARGO_PKG_NAME") => {
+            version(answer.said("/version"), found);
+            readiness(&place, found).await;
             true
         }
         Ok(answer) => {
+            let status = answer.status;
             let text = format!(
-                "what listens at admin.listen ({admin}) is not forgewire's: it answered {}",
-                answer.status
+                "what listens at admin.listen ({admin}) is not forgewire's: it answered {status}"
             );
             found.error("ports", text, "stop it, or set admin.listen to another port");
             false
         }
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            found.note(
-                "daemon",
-                format!("none answers at admin.listen ({admin})"),
-                "start it: forgewire serve",
-            );
+            let text = format!("none answers at admin.listen ({admin})");
+            found.note("daemon", text, "if it should run, start it: forgewire serve");
             port("admin.listen", admin, found);
             port("http.listen", config.http.listen, found);
             false
         }
         Err(error) => {
             let text = format!("no answer from admin.listen ({admin}): {error}");
-            found.error("daemon", text, "if a daemon runs there, its log says more; else set admin.listen to an address of this machine");
+            let advice = "if a daemon runs there, its log says more; else stop what has the port, or set admin.listen to an address of this machine";
+            found.error("daemon", text, advice);
             false
         }
     }
@@ -57,26 +56,25 @@ fn version(running: &str, found: &mut Findings) {
     found.warning("daemon", text, "restart the daemon if it was upgraded, or use its own program");
 }
 
-async fn readiness(address: SocketAddr, found: &mut Findings) {
-    match http::ask(address, http::get("/readyz")).await {
-        Ok(answer) if answer.said("stores") == "jetstream" => {
-            found.ok("readiness", "deliveries go to JetStream");
+async fn readiness(place: &Place, found: &mut Findings) {
+    let check = "readiness";
+    match place.ask(get("/readyz")).await {
+        Ok(answer) if answer.said("/stores") == "jetstream" => {
+            found.ok(check, "deliveries go to JetStream");
         }
-        Ok(answer) if answer.said("stores") == "spool" => {
-            let advice = "see what the checks of NATS and stream say; events are published once it is mended";
-            found.warning("readiness", "deliveries go to the spool, not to JetStream", advice);
+        Ok(answer) if answer.said("/stores") == "spool" => {
+            let advice =
+                "see what the checks of NATS and stream say; it publishes once that is mended";
+            found.warning(check, "deliveries go to the spool, not to JetStream", advice);
         }
         Ok(answer) => {
-            let text = format!("the daemon cannot store: {}", answer.said("reason"));
-            found.error(
-                "readiness",
-                text,
-                "forges are answered 503; see the other findings and its log",
-            );
+            let text = format!("the daemon cannot store: {}", answer.said("/reason"));
+            let advice = "forges are answered 503: see the other findings, and the daemon's log";
+            found.error(check, text, advice);
         }
         Err(error) => {
             let text = format!("/readyz does not answer: {error}");
-            found.error("readiness", text, "look at the daemon's log");
+            found.error(check, text, "look at the daemon's log");
         }
     }
 }
@@ -88,16 +86,21 @@ fn port(key: &'static str, address: SocketAddr, found: &mut Findings) {
     match TcpListener::bind(address) {
         Ok(_closed_at_once) => found.ok("ports", format!("{key} ({address}) is free")),
         Err(error) => {
+            let text = format!("{key} ({address}) cannot be opened: {error}");
             let advice = match error.kind() {
                 ErrorKind::AddrInUse => {
-                    "another program has it (a socket unit, too): stop that, or set another port"
+                    format!(
+                        "stop the program that has it (a socket unit, too), or set {key} to another port"
+                    )
                 }
                 ErrorKind::PermissionDenied => {
-                    "take a port from 1024 on, or let the service manager open it (forgewire.socket)"
+                    format!(
+                        "set {key} to a port from 1024 on, or let the service manager open it (forgewire.socket)"
+                    )
                 }
-                _ => "set it to an address of this machine",
+                _ => format!("set {key} to an address of this machine"),
             };
-            found.error("ports", format!("{key} ({address}) cannot be opened: {error}"), advice);
+            found.error("ports", text, advice);
         }
     }
 }

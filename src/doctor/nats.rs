@@ -17,10 +17,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) async fn check(config: &Config, found: &mut Findings) {
     let (jetstream, work) = match JetStream::start(&config.nats).await {
         Ok(started) => started,
-        Err(error) => return found.error("nats", error.to_string(), "correct [nats]"),
+        Err(error) => {
+            let advice = "correct the section [nats] of the configuration";
+            return found.error("nats", error.to_string(), advice);
+        }
     };
     let work = tokio::spawn(work);
-    if connected(&jetstream, found).await {
+    if connected(config, &jetstream, found).await {
         server::check(config, &jetstream, found);
         stream::check(config, &jetstream, found).await;
         jetstream.drain().await;
@@ -28,7 +31,7 @@ pub(super) async fn check(config: &Config, found: &mut Findings) {
     work.abort();
 }
 
-async fn connected(jetstream: &JetStream, found: &mut Findings) -> bool {
+async fn connected(config: &Config, jetstream: &JetStream, found: &mut Findings) -> bool {
     let link = jetstream.link();
     let mut deadline = Instant::now() + PATIENCE;
     let mut failed = false;
@@ -46,31 +49,16 @@ async fn connected(jetstream: &JetStream, found: &mut Findings) -> bool {
     match jetstream.trouble() {
         Some(trouble) => {
             let text = format!("no connection to {}: {}", trouble.server, trouble.reason);
-            found.error("nats", text, format!("look at {}", trouble.look_at));
+            found.error("nats", text, trouble.look_at);
         }
         None => {
-            let text = format!("no connection within {} s", PATIENCE.as_secs());
-            found.error(
-                "nats",
-                text,
-                "look at nats.servers: nothing answers there, or a firewall drops it",
-            );
+            let (servers, seconds) = (config.nats.servers.join(", "), PATIENCE.as_secs());
+            let text = format!("no connection to {servers} within {seconds} s");
+            let advice = "nats.servers: is a nats-server there, and no firewall before it?";
+            found.error("nats", text, advice);
         }
     }
-    for check in [
-        "server",
-        "max_payload",
-        "stream",
-        "object_store",
-        "duplicate_window",
-        "permissions",
-        "clock",
-    ] {
-        found.note(
-            check,
-            "not checked: there is no connection to NATS",
-            "mend that, and ask again",
-        );
-    }
+    let rest = "server, stream, object store, permissions and clock were not checked: there is no connection";
+    found.note("stream", rest, "mend that, and ask again");
     false
 }

@@ -8,35 +8,24 @@ const CHECK: &str = "server";
 
 pub(super) fn check(config: &Config, jetstream: &JetStream, found: &mut Findings) {
     let (version, max_payload) = jetstream.server();
+    let advice = "upgrade it, at least to 2.11.16, 2.12.7 or 2.14";
     match fault(&version) {
         None => found.ok(CHECK, format!("nats-server {version}")),
-        Some((true, why)) => {
-            found.error(
-                CHECK,
-                format!("nats-server {version}: {why}"),
-                "upgrade it to 2.14 or newer",
-            );
-        }
-        Some((false, why)) => {
-            found.warning(
-                CHECK,
-                format!("nats-server {version}: {why}"),
-                "upgrade it to 2.14 or newer",
-            );
-        }
+        Some((true, why)) => found.error(CHECK, format!("nats-server {version}: {why}"), advice),
+        Some((false, why)) => found.warning(CHECK, format!("nats-server {version}: {why}"), advice),
     }
     let wanted = config.stream.max_inline_bytes;
-    if max_payload < wanted {
-        let text = format!(
-            "the server's max_payload is {max_payload}, and stream.max_inline_bytes {wanted}"
-        );
-        let advice = format!(
-            "set stream.max_inline_bytes to at most {max_payload}, or raise max_payload; until then what is larger goes to the object store"
-        );
-        found.warning("max_payload", text, advice);
-    } else {
-        found.ok("max_payload", format!("{max_payload} bytes, and messages have at most {wanted}"));
+    if max_payload >= wanted {
+        let text = format!("{max_payload} bytes, and a message has at most {wanted}");
+        return found.ok("max_payload", text);
     }
+    let text = format!(
+        "the server's max_payload is {max_payload}, less than stream.max_inline_bytes ({wanted})"
+    );
+    let advice = format!(
+        "raise max_payload at the server, or set stream.max_inline_bytes to at most {max_payload}; what is larger goes to the object store"
+    );
+    found.warning("max_payload", text, advice);
 }
 
 /// What is known to be bad about a version, and whether forgewire cannot work with it.
@@ -50,7 +39,7 @@ fn fault(version: &str) -> Option<(bool, &'static str)> {
     let why = match (major, minor, patch) {
         (0 | 1, _, _) | (2, 0..=8, _) => return Some((true, "2.9 or newer is needed")),
         (2, 9, _) => {
-            "for trials; when it syncs cannot be set, and it can remove files of a stream that is made again while it is deleted"
+            "it is for trials: it syncs once a minute and cannot be told otherwise, and one that makes a stream while one of that name is being deleted loses it"
         }
         (2, 10, 0..=22) => "it can lose a stream when it is killed (mended in 2.10.23)",
         (2, 12, 0..=2) => {
