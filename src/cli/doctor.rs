@@ -71,8 +71,8 @@ impl Doctor {
         let Loaded { config, warnings } = match self.settings.load() {
             Ok(loaded) => loaded,
             Err(error) => {
-                for line in error.to_string().lines() {
-                    found.error(check, line.trim(), "correct it; forgewire check needs no network");
+                for problem in error.problems() {
+                    found.error(check, problem.to_string(), "correct it, and ask again");
                 }
                 return None;
             }

@@ -29,7 +29,7 @@ const OURS: &str = "user = \"bridge\"\npassword = \"p\"\ninbox_prefix = \"_INBOX
 
 /// The server that tests run, and the newest one that `make nats-newest` has fetched; says so where there is none.
 #[expect(clippy::print_stderr, reason = "what was not tried must be seen")]
-fn servers() -> Vec<OsString> {
+pub(crate) fn servers() -> Vec<OsString> {
     let mut servers = vec![usual()];
     let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/nats");
     let versions = std::fs::read_dir(&fetched).into_iter().flatten().flatten();
@@ -45,7 +45,7 @@ fn servers() -> Vec<OsString> {
     servers
 }
 
-fn version(program: &Path) -> Vec<u32> {
+pub(crate) fn version(program: &Path) -> Vec<u32> {
     let output = Command::new(program).arg("--version").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let numbers = text.trim().rsplit('v').next().unwrap().split(['.', '-']);

@@ -9,6 +9,7 @@ mod contract;
 mod deploy;
 mod dev;
 mod docs;
+mod doctor;
 mod h2;
 mod health;
 mod hostile;
