@@ -39,7 +39,7 @@ fn fault(version: &str) -> Option<(bool, &'static str)> {
     let why = match (major, minor, patch) {
         (0 | 1, _, _) | (2, 0..=8, _) => return Some((true, "2.9 or newer is needed")),
         (2, 9, _) => {
-            "it is for trials: it syncs once a minute and cannot be told otherwise, and one that makes a stream while one of that name is being deleted loses it"
+            "it is for trials: it syncs once a minute and cannot be told otherwise, and a stream that is made while one of its name is being deleted loses what it takes"
         }
         (2, 10, 0..=22) => "it can lose a stream when it is killed (mended in 2.10.23)",
         (2, 12, 0..=2) => {

@@ -206,13 +206,17 @@ fn backlog(config: &Config, status: &Status, found: &mut Findings) {
     }
     let now = Time::now().unix_ms();
     let age = status.oldest_stored_at.map_or(0, |since| now.saturating_sub(since));
-    let age = Duration::from_secs(u64::try_from(age).unwrap_or(0) / 1000);
-    let shown = humantime::format_duration(age);
-    let text = format!("{} messages wait, the oldest for {shown}", status.waiting);
-    if status.waiting > 0 && age > config.stream.duplicate_window {
+    let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+    let shown = humantime::format_duration(Duration::from_secs(age.as_secs()));
+    let text = match status.waiting {
+        0 => return found.ok(check, "nothing waits"),
+        1 => format!("1 message waits, for {shown}"),
+        many => format!("{many} messages wait, the oldest for {shown}"),
+    };
+    if age > config.stream.duplicate_window {
         let advice = "that is longer than stream.duplicate_window: what JetStream had taken before arrives twice, with Forgewire-Resent; see what the checks of NATS and stream say";
         found.warning(check, text, advice);
-    } else if status.waiting > 0 && age > config.spool.alarm_age {
+    } else if age >= config.spool.alarm_age {
         found.warning(check, text, "see what the checks of NATS and stream say");
     } else {
         found.ok(check, text);

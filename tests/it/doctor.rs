@@ -235,7 +235,7 @@ async fn beside_a_healthy_daemon_all_is_well_and_everything_stays_as_it_was() {
             ("spool", "alone"),
             ("disk", "MiB are free"),
             ("fsync", " ms "),
-            ("backlog", "0 messages"),
+            ("backlog", "nothing waits"),
             ("listener", "gitea: a wrong signature is refused"),
         ] {
             found.has(check, "ok", text);
@@ -394,7 +394,7 @@ async fn a_listener_with_tls_is_asked_if_it_shows_the_certificate_that_is_config
     beside.ask(&config, &[]).await.has("listener", "ok", "gitea: what secret default signs");
     let found = beside.ask(&configured("two", ""), &[]).await;
     found.has("listener", "error", "another certificate than http.tls_cert_file");
-    beside.ask(&scoped, &[]).await.has("listener", "error", "no answer");
+    beside.ask(&scoped, &[]).await.has("listener", "error", "400 tls_expected");
     drop(daemon);
     std::fs::write(place.path("ca.pem"), ca.pem()).unwrap();
     let wants = format!("tls_client_ca_file = {:?}\n", place.path("ca.pem").to_str().unwrap());
@@ -572,7 +572,7 @@ async fn a_spool_that_cannot_be_used_is_found_before_it_is_needed() {
     assert!(!place.spool().exists());
     std::fs::create_dir(place.spool()).unwrap();
     std::fs::set_permissions(place.spool(), Permissions::from_mode(0o755)).unwrap();
-    let huge = ["--set", "spool.max_bytes=1000000000000000"];
+    let huge = ["--set", "spool.max_bytes=1099511627776"];
     let found = place.ask(&place.sources(), &huge).await;
     found.bad(&and_server(&["spool", "disk"]));
     found.has("spool", "warning", "0755").has("disk", "warning", "MiB are free for the spool");
@@ -621,7 +621,7 @@ async fn what_waits_in_the_spool_is_said_by_the_daemon() {
         .await;
     let found = place.ask(&config, &[]).await;
     found.bad(&["nats", "readiness", "backlog"]);
-    found.has("backlog", "warning", "1 messages wait").has("readiness", "warning", "to the spool");
+    found.has("backlog", "warning", "1 message waits").has("readiness", "warning", "to the spool");
 }
 
 #[tokio::test]
@@ -651,7 +651,7 @@ async fn a_certificate_that_expired_or_soon_will_is_found() {
     };
     let text = |name: &str| place.path(name).to_str().unwrap().to_owned();
     for (days, level, word) in
-        [(-1, "error", "expired at"), (20, "warning", "expires at"), (23, "ok", "good until")]
+        [(-1, "error", "expired at"), (20, "warning", "expires at"), (23, "ok", "is good until")]
     {
         let mut parameters = CertificateParams::new(vec!["forgewire".to_owned()]).unwrap();
         parameters.not_after = at(days).into();
@@ -665,9 +665,6 @@ async fn a_certificate_that_expired_or_soon_will_is_found() {
             let found = place.ask(&config, &[]).await;
             for name in ["tls_cert_file", ca] {
                 let text = format!("{section}.{name} ({cert}) {word}");
-                found.has("certificates", level, &text);
-                let text = format!("{section}.{name} ({cert}) is {word}");
-                let text = if level == "ok" { text } else { String::new() };
                 found.has("certificates", level, &text);
             }
             found.bad(if level == "ok" { &["nats"] } else { &["nats", "certificates"] });
@@ -721,9 +718,9 @@ async fn the_document_has_stable_names_and_lines_are_plain_where_nobody_reads() 
     let none = format!("[spool]\nenabled = false\n{}", place.sources());
     let found = place.ask(&none, &[]).await;
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&found.said), ["findings", "version", "worst"]);
+    assert_eq!(names(&found.said), ["version", "worst", "findings"]);
     assert_eq!(found.said["version"], env!("CARGO_PKG_VERSION"));
-    assert!(found.all().iter().all(|one| names(one) == ["advice", "check", "level", "text"]));
+    assert!(found.all().iter().all(|one| names(one) == ["check", "level", "text", "advice"]));
     let checks: Vec<_> = found.all().iter().map(|one| one["check"].as_str().unwrap()).collect();
     insta::assert_snapshot!(checks.join(" "), @"configuration certificates nats stream daemon ports ports spool listener");
     let output = place.run(Command::new(env!("CARGO_BIN_EXE_forgewire")), &none, &[]).await;
