@@ -15,21 +15,22 @@ const AFTER: &str = "\
 Examples:
   sudo -u forgewire forgewire doctor --config /etc/forgewire/forgewire.toml
   forgewire doctor --json | jq -r '.findings[] | select(.level != \"ok\") | .text'
-  forgewire doctor --send                  also publish one event for each secret without a scope
+  forgewire doctor --send          also publish an event for each secret without `repositories`
 
-Exit code 0: all is well, or there are only notes; 1: warnings; 69: something does not work; 78: the
-configuration is wrong.
+Run it as the daemon's user with the daemon's configuration, before its first start or beside it.
+It takes seconds, also where nothing answers, and 30 at most. Each finding that is not ok says what
+to do.
 
-What others may notice: a source's signature check is tried, so the daemon logs and counts one refusal
-for each, and a secret with `repositories` counts as used. The right to publish is tried with a
-message that no stream takes; who subscribes without JetStream sees one without body. In the spool's
-directory a file is written and removed.";
+Exit code 0: all is well, or there are only notes; 1: warnings; 69: something does not work; 78:
+the configuration is wrong.
+
+It changes nothing: no stream is made or changed, the spool is not opened, and nothing is published
+unless --send is given. What others may notice: the daemon logs and counts one refused signature
+for each source, and a secret with `repositories` counts as used; who subscribes to events without
+JetStream sees an empty message, by which the right to publish is tried; in spool.dir a file is
+written and removed.";
 
 /// Look at NATS, stream, spool, ports and the running daemon; say what is wrong and what to do.
-///
-/// Run it as the daemon's user, with the daemon's configuration, before its first start or beside it. It takes seconds,
-/// also where nothing answers. It changes nothing: no stream is made or changed, the spool is not opened, and
-/// nothing is published unless --send is given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Doctor {

@@ -37,6 +37,7 @@ const COMMANDS: &[(&str, Run)] = &[
     (r#"secret="${XDG_STATE_HOME:-"#, Dev("", "forge.gitea.acme.widgets.push.updated.main")),
     ("forgewire check", Configured),
     ("forgewire serve", Configured),
+    ("forgewire doctor", Configured),
     (r#"install -D -m 0755 "$(command -v forgewire)" /usr/local/bin/forgewire"#, Installation),
     (
         "install -D -m 0644 -t /etc/systemd/system deploy/systemd/forgewire.service deploy/systemd/forgewire.socket",
@@ -371,7 +372,7 @@ fn deployment() -> TempDir {
 }
 
 #[tokio::test]
-async fn check_and_serve_take_the_example_configuration() {
+async fn check_serve_and_doctor_take_the_example_configuration() {
     let nats = NatsServer::start();
     let etc = deployment();
     let commands = commands();
@@ -390,27 +391,42 @@ async fn check_and_serve_take_the_example_configuration() {
     assert!(String::from_utf8_lossy(&checked.stdout).contains("sound: 5 sources"), "{checked:?}");
 
     // One server without TLS stands in for the cluster; it has one copy and little room.
+    let servers = format!("nats.servers={}", nats.url);
+    let sets =
+        ["--set", &servers, "--set", "stream.replicas=1", "--set", "stream.max_bytes=1048576"];
     let mut child = configured("forgewire serve")
         .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-        .args(["--set", &format!("nats.servers={}", nats.url)])
-        .args(["--set", "stream.replicas=1", "--set", "stream.max_bytes=1048576"])
+        .args(sets)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let admin = loop {
+    let listening = loop {
         let line = tokio::time::timeout(LIMIT, lines.next_line()).await.expect("says so in time");
         let line = line.unwrap().expect("listens before it ends");
         let line: Value = serde_json::from_str(&line).expect("the example asks for JSON");
         if line["message"] == "Listening." {
-            break line["admin"].as_str().unwrap().parse().unwrap();
+            break line;
         }
     };
+    let address = |which: &str| listening[which].as_str().unwrap();
+    let admin = address("admin").parse().unwrap();
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     eventually("serve is ready", || async {
-        (http::get(admin, "/readyz").await.status == 200).then_some(())
+        let ready = http::get(admin, "/readyz").await;
+        (ready.status == 200 && ready.json()["stores"] == "jetstream").then_some(())
     })
     .await;
+    let doctor = configured("forgewire doctor")
+        .args(["--listen", address("hooks"), "--admin-listen", address("admin")])
+        .args(sets)
+        .output()
+        .await
+        .unwrap();
+    let found = String::from_utf8_lossy(&doctor.stdout);
+    // What the umask leaves of the secrets' mode, and an old server, are worth a warning.
+    assert!(matches!(doctor.status.code(), Some(0 | 1)), "{found}");
+    assert!(found.contains("deliveries go to JetStream"), "{found}");
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let ended = tokio::time::timeout(LIMIT + Duration::from_secs(5), child.wait()).await;
