@@ -178,7 +178,7 @@ mod tests {
         let mut found = Findings::default();
         within("nats", &mut found, async |found| {
             found.ok("nats", "connected");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         })
         .await;
         assert_eq!((found.0.len(), found.worst()), (2, Level::Error));

@@ -46,17 +46,14 @@ async fn connected(config: &Config, jetstream: &JetStream, found: &mut Findings)
         found.ok("nats", "connected");
         return true;
     }
-    match jetstream.trouble() {
-        Some(trouble) => {
-            let text = format!("no connection to {}: {}", trouble.server, trouble.reason);
-            found.error("nats", text, trouble.look_at);
-        }
-        None => {
-            let (servers, seconds) = (config.nats.servers.join(", "), PATIENCE.as_secs());
-            let text = format!("no connection to {servers} within {seconds} s");
-            let advice = "nats.servers: is a nats-server there, and no firewall before it?";
-            found.error("nats", text, advice);
-        }
+    if let Some(trouble) = jetstream.trouble() {
+        let text = format!("no connection to {}: {}", trouble.server, trouble.reason);
+        found.error("nats", text, trouble.look_at);
+    } else {
+        let (servers, seconds) = (config.nats.servers.join(", "), PATIENCE.as_secs());
+        let text = format!("no connection to {servers} within {seconds} s");
+        let advice = "nats.servers: is a nats-server there, and no firewall before it?";
+        found.error("nats", text, advice);
     }
     let rest = "server, stream, object store, permissions and clock were not checked: there is no connection";
     found.note("stream", rest, "mend that, and ask again");

@@ -37,12 +37,11 @@ pub(super) async fn check(config: &Config, running: bool, found: &mut Findings) 
         }
         found
     });
-    match tokio::time::timeout(PATIENCE, looking).await {
-        Ok(Ok(there)) => found.0.extend(there.0),
-        _ => {
-            let text = format!("the disk of spool.dir does nothing for {} s", PATIENCE.as_secs());
-            found.error("fsync", text, "put spool.dir on a disk that works; see the system's log");
-        }
+    if let Ok(Ok(there)) = tokio::time::timeout(PATIENCE, looking).await {
+        found.0.extend(there.0);
+    } else {
+        let text = format!("the disk of spool.dir does nothing for {} s", PATIENCE.as_secs());
+        found.error("fsync", text, "put spool.dir on a disk that works; see the system's log");
     }
     if running {
         waiting(config, found).await;
@@ -55,7 +54,8 @@ fn place(dir: &Path, found: &mut Findings) -> Option<PathBuf> {
     match std::fs::metadata(dir) {
         Ok(there) if there.is_dir() => {
             let mode = there.mode() & 0o7777;
-            if mode & 0o077 == 0 {
+            let others = mode & 0o077;
+            if others == 0 {
                 found.ok("spool", format!("{shown} is there, for its user alone"));
             } else {
                 let text = format!("{shown} is open to others than its user (mode {mode:04o})");

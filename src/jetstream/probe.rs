@@ -92,14 +92,13 @@ impl JetStream {
         self.acks.hears()?;
         let waiting = self.acks.expect(probe.subject.as_str().into());
         let (subject, reply) = (probe.subject.clone(), waiting.reply_subject());
-        let sent = match &probe.request {
-            Some(body) => self.client.publish_with_reply(subject, reply, body.clone().into()).await,
-            None => {
-                let mut headers = HeaderMap::new();
-                headers.insert(NATS_EXPECTED_STREAM, NOBODY);
-                let nothing = bytes::Bytes::new();
-                self.client.publish_with_reply_and_headers(subject, reply, headers, nothing).await
-            }
+        let (client, body) = (&self.client, probe.request.clone().unwrap_or_default().into());
+        let sent = if probe.request.is_some() {
+            client.publish_with_reply(subject, reply, body).await
+        } else {
+            let mut headers = HeaderMap::new();
+            headers.insert(NATS_EXPECTED_STREAM, NOBODY);
+            client.publish_with_reply_and_headers(subject, reply, headers, body).await
         };
         sent.map_err(|error| Unacknowledged::from_client(&error))?;
         waiting.reply().await.map(drop)
