@@ -63,6 +63,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_addresses_are_asked_at_the_loopback_of_their_family() {
+        for (listen, asked) in [
+            ("0.0.0.0:8081", "127.0.0.1:8081"),
+            ("[::]:8081", "[::1]:8081"),
+            ("192.0.2.1:8081", "192.0.2.1:8081"),
+        ] {
+            assert_eq!(from_here(listen.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+
+    #[test]
     fn an_address_is_in_the_networks_that_hold_it() {
         let networks = Networks::parse(&["10.0.0.0/8", "192.0.2.7", "fd00::/8"]).unwrap();
         for inside in ["10.255.0.1", "192.0.2.7", "fd12::1", "::ffff:10.1.2.3"] {

@@ -222,3 +222,46 @@ fn backlog(config: &Config, status: &Status, found: &mut Findings) {
         found.ok(check, text);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+
+    fn levels(status: &Status) -> Vec<(Level, String)> {
+        let mut found = Findings::default();
+        backlog(&Config::default(), status, &mut found);
+        found.0.into_iter().map(|finding| (finding.level, finding.text)).collect()
+    }
+
+    #[test]
+    fn a_spool_that_is_broken_full_or_has_dead_letters_is_said() {
+        let broken = Status { latched: Some("no more".into()), full: true, ..Status::default() };
+        let found = levels(&Status { dead: 3, ..broken });
+        let levels: Vec<_> = found.iter().map(|(level, _)| *level).collect();
+        assert_eq!(levels, [Level::Error, Level::Error, Level::Warning, Level::Ok]);
+        assert!(found[0].1.ends_with("no more") && found[2].1.starts_with("3 messages"));
+    }
+
+    #[test]
+    fn what_waits_is_too_old_from_the_alarm_age_on() {
+        let now = Time::now().unix_ms();
+        let config = Config::default();
+        let since = |age: Duration| Status {
+            waiting: 2,
+            oldest_stored_at: Some(now - i64::try_from(age.as_millis()).unwrap()),
+            ..Status::default()
+        };
+        let (alarm, window) = (config.spool.alarm_age, config.stream.duplicate_window);
+        assert_eq!(levels(&since(alarm / 2))[0].0, Level::Ok);
+        let old = levels(&since(alarm));
+        assert_eq!(
+            (old[0].0, old[0].1.as_str()),
+            (Level::Warning, "2 messages wait, the oldest for 10m")
+        );
+        assert_eq!(levels(&since(window * 2))[0].0, Level::Warning);
+        // The clock was set back.
+        let later = Status { waiting: 1, oldest_stored_at: Some(i64::MAX), ..Status::default() };
+        assert_eq!(levels(&later)[0].0, Level::Ok);
+    }
+}

@@ -14,6 +14,7 @@ use forgewire::source::Kind;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use crate::least::{servers, version};
@@ -728,4 +729,67 @@ async fn the_document_has_stable_names_and_lines_are_plain_where_nobody_reads() 
     assert!(lines.starts_with("ok      configuration    is sound\n"), "{lines}");
     assert!(lines.contains("\n                         -> nats.servers: is"), "{lines}");
     assert!(!lines.contains('\x1b') && output.stderr.is_empty(), "{output:?}");
+}
+
+/// What answers these paths with these statuses and bodies, as HTTP.
+async fn answering(answers: &'static [(&'static str, &'static str, &'static str)]) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let read = stream.read(&mut head).await.unwrap_or_default();
+            let head = String::from_utf8_lossy(&head[..read]).into_owned();
+            let known = answers.iter().find(|(path, ..)| head.contains(&format!(" {path} ")));
+            let (_, status, body) = known.copied().unwrap_or(("", "404 Not Found", "{}"));
+            let length = body.len();
+            let text = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
+            let _ = stream.write_all(text.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_daemon_of_another_version_or_that_cannot_store_is_said() {
+    let mut place = Place::new(&NatsServer::absent().url);
+    place.admin = answering(&[
+        ("/version", "200 OK", r#"{"name":"forgewire","version":"0.0.9"}"#),
+        ("/readyz", "503 Service Unavailable", r#"{"status":"not_ready","reason":"spool_full"}"#),
+    ])
+    .await;
+    let found = place.ask(&place.sources(), &[]).await;
+    found.bad(&["nats", "daemon", "readiness", "listener"]);
+    found.has("daemon", "warning", "runs version 0.0.9, and this program is");
+    found.has("readiness", "error", "cannot store: spool_full");
+    found.has("backlog", "note", "does not answer");
+}
+
+#[tokio::test]
+async fn a_slow_disk_is_warned_of_and_one_that_hangs_is_not_waited_for() {
+    if !crate::systemd::has("strace") {
+        return;
+    }
+    let place = Place::new(&NatsServer::absent().url);
+    for (microseconds, level, text) in [
+        ("30000", "warning", "a synced write takes 3"),
+        ("7000000", "error", "does nothing for 5 s"),
+    ] {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"]);
+        command.arg(format!("inject=fdatasync:delay_exit={microseconds}"));
+        command.arg(env!("CARGO_BIN_EXE_forgewire"));
+        let found = place.ask_by(command, &place.sources(), &[]).await;
+        found.bad(&["nats", "fsync"]).has("fsync", level, text);
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_too_often_is_not_checked_and_that_is_said() {
+    let nats = NatsServer::start();
+    let place = Place::new(&nats.url);
+    let config = format!("[http]\nmax_refused_per_client = 1\n{}", place.sources());
+    let daemon = Daemon::with(&nats, &config).await;
+    let found = Place::beside(&daemon, &nats).ask(&config, &[]).await;
+    found.bad(&and_server(&[])).has("listener", "note", "too much was refused within a minute");
 }
