@@ -512,6 +512,9 @@ async fn drift_is_named_key_by_key_with_what_will_become_of_it() {
     left.has("stream", "warning", "stream.discard is new, and should be old");
     left.has("object_store", "warning", "OBJ_FORGE_LARGE: max_age is 1h");
     let managed = place.ask(&place.sources(), &[]).await;
+    let discard = |one: &&Value| one["text"].as_str().unwrap().contains("stream.discard is");
+    let advice = managed.all().iter().find(discard).unwrap()["advice"].as_str().unwrap();
+    assert!(advice.starts_with("set stream.discard in the configuration"), "{advice}");
     managed.has("stream", "note", "stream.subject_prefix is").has(
         "object_store",
         "note",
