@@ -5,9 +5,8 @@
 //! against what the verified payload is about.
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::HeaderMap;
-use sha2::Sha256;
+use ring::hmac;
 
 use crate::config::{NamedSecret, Source};
 use crate::scope::Scope;
@@ -213,7 +212,36 @@ fn matching<'s>(
     claimed: &[u8; 32],
 ) -> Option<&'s NamedSecret> {
     secrets.iter().find(|named| {
-        Hmac::<Sha256>::new_from_slice(named.secret.expose())
-            .is_ok_and(|mac| mac.chain_update(signed).verify_slice(claimed).is_ok())
+        // Made anew each time, which is little of the work: a key that is kept would not be wiped as secrets are.
+        let key = hmac::Key::new(hmac::HMAC_SHA256, named.secret.expose());
+        hmac::verify(&key, signed, claimed).is_ok()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ::hmac::{Hmac, KeyInit as _, Mac as _};
+    use proptest::prelude::*;
+    use sha2::Sha256;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    proptest! {
+        #[test]
+        fn what_opens_a_delivery_is_the_hmac_that_another_library_makes(
+            secret in prop::collection::vec(any::<u8>(), 0..200),
+            signed in prop::collection::vec(any::<u8>(), 0..1000),
+            place in 0..32_usize,
+            flipped in 1..=u8::MAX,
+        ) {
+            let reference = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
+            let mut claimed: [u8; 32] = reference.chain_update(&signed).finalize().into_bytes().into();
+            let secrets =
+                [NamedSecret { id: "x".into(), secret: Secret::new(secret), repositories: None }];
+            prop_assert!(matching(&secrets, &signed, &claimed).is_some());
+            claimed[place] ^= flipped;
+            prop_assert!(matching(&secrets, &signed, &claimed).is_none());
+        }
+    }
 }

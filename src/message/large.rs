@@ -10,8 +10,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
+use ring::digest::{SHA256, digest};
 use serde::ser::Error as _;
-use sha2::{Digest as _, Sha256};
 
 use super::Message;
 use crate::event::{Event, EventRef, ObjectRef, Raw, Unwritable};
@@ -40,7 +40,7 @@ pub struct Object {
 
 impl Object {
     fn new(reference: ObjectRef, content: Bytes) -> Self {
-        let sha256 = ["SHA-256=", &URL_SAFE.encode(Sha256::digest(&content))].concat();
+        let sha256 = ["SHA-256=", &URL_SAFE.encode(digest(&SHA256, &content))].concat();
         Self { reference, content, sha256 }
     }
 }
