@@ -48,6 +48,14 @@ impl Headers {
         "NATS/1.0\r\n\r\n".len() + names + self.values.len() + self.ends.len() * ": \r\n".len()
     }
 
+    /// The first header, if there is one, whose value has a line break. None has, unless a store gave it one: what stood
+    /// behind the break would be a header of its own.
+    #[must_use]
+    pub fn broken(&self) -> Option<&'static str> {
+        memchr::memchr2(b'\r', b'\n', self.values.as_bytes())?;
+        self.iter().find(|(_, value)| value.contains(['\r', '\n'])).map(|(name, _)| name)
+    }
+
     /// Them as lines, `name:value`, for our own store. [`Self::from_lines`] reads it.
     pub(crate) fn to_lines(&self) -> String {
         let mut lines = String::with_capacity(self.wire_len());
@@ -141,6 +149,14 @@ mod tests {
         for lines in ["Nats-Rollup:all\n", "ce-id\n", "\n", "ce-id :x\n"] {
             assert!(Headers::from_lines(lines).is_err(), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_line_break_in_a_stored_value_is_found_by_the_name_of_its_header() {
+        let sound = Headers::from_lines("ce-id:x\nce-time:y\n").unwrap();
+        assert_eq!(sound.broken(), None);
+        let broken = Headers::from_lines("ce-id:x\nce-time:y\rNats-Rollup: all\n").unwrap();
+        assert_eq!(broken.broken(), Some("ce-time"));
     }
 
     #[test]
