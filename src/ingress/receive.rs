@@ -20,7 +20,7 @@ use super::{App, Problem};
 use crate::config::Source;
 use crate::delivery::{Delivery, NotAuthenticated};
 use crate::event::{Data, Time};
-use crate::listen::body::{Buffered, read_body};
+use crate::listen::body::{Claim, read_body};
 use crate::listen::registry::ConnHandle;
 use crate::live::Live;
 use crate::message::Message;
@@ -214,7 +214,7 @@ struct Carrier {
     encoded: bool,
     bytes: Bytes,
     /// The claim on memory; it ends with the answer.
-    held: Option<Buffered>,
+    held: Option<Claim>,
 }
 
 impl Carrier {
@@ -251,7 +251,7 @@ impl Carrier {
         let mut away = None;
         let held = read_body(connection, Counted::new(body, guest, &mut away)).await;
         let held = held.map_err(|error| away.map_or_else(|| error.into(), Problem::from))?;
-        Ok(Self { encoded, bytes: held.bytes.clone(), held: Some(held) })
+        Ok(Self { encoded, bytes: held.bytes, held: Some(held.claim) })
     }
 }
 
@@ -281,13 +281,13 @@ enum Outcome {
     Work(Work),
 }
 
-/// The messages of a delivery, and the memory that its body still takes.
+/// The messages of a delivery, and the memory that they may take. The body itself has gone.
 struct Work {
     delivery: String,
     messages: Vec<Message>,
     /// Whether a secret of the source signed it.
     authenticated: bool,
-    held: Option<Buffered>,
+    held: Option<Claim>,
 }
 
 impl Inbound {

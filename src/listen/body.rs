@@ -47,12 +47,13 @@ pub enum BodyError {
 
 /// A whole body in memory.
 ///
-/// The memory counts as used until this value is dropped: keep it until the request has been
-/// dealt with, clones of `bytes` do not count.
+/// The memory counts as used until the claim is dropped: keep it until the request has been dealt with, clones of
+/// `bytes` do not count.
 pub struct Buffered {
     /// The body's bytes.
     pub bytes: Bytes,
-    _claim: Claim,
+    /// The memory that they, and what is made of them, may take.
+    pub claim: Claim,
 }
 
 impl fmt::Debug for Buffered {
@@ -99,7 +100,7 @@ pub async fn read_body<B: Body<Data = Bytes> + Unpin>(
             .map_err(|_elapsed| BodyError::TimedOut)??,
     };
     conn.body_was_read();
-    Ok(Buffered { bytes, _claim: claim })
+    Ok(Buffered { bytes, claim })
 }
 
 /// Puts the frames together.
@@ -136,9 +137,9 @@ async fn collect<B: Body<Data = Bytes> + Unpin>(
     Ok(whole.freeze())
 }
 
-/// Memory for one body: its share, and the rest of a large one.
+/// Memory for one body: its share, and the rest of a large one. Given back on drop.
 #[derive(Debug)]
-struct Claim {
+pub struct Claim {
     share: Hold,
     rest: Hold,
 }
