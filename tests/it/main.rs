@@ -25,6 +25,7 @@ mod nats_auth;
 mod nats_permissions;
 mod nats_tls;
 mod outage;
+mod planted;
 mod process;
 mod properties;
 mod readers;

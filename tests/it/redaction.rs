@@ -224,7 +224,7 @@ async fn what_is_redacted_leaves_nowhere_by_any_kind_and_carrier() {
 }
 
 /// A delivery as it comes in a body, in a form, or in a URL.
-async fn carried(daemon: &Daemon, kind: &str, carrier: &str, hook: Hook) -> Answer {
+pub(crate) async fn carried(daemon: &Daemon, kind: &str, carrier: &str, hook: Hook) -> Answer {
     let path = format!("/hooks/{kind}");
     if carrier == "json" {
         return deliver(daemon.hooks, &path, &hook).await;
