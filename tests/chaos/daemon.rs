@@ -1,5 +1,6 @@
 //! The daemon under test: on fixed ports, so that it can be killed and started again.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -11,6 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::scrape::{Life, Sign, Watch};
 use crate::support::nats::eventually;
 
 /// How long a start may take, until it listens, and an orderly stop.
@@ -41,6 +43,10 @@ pub(crate) struct Daemon {
     config: PathBuf,
     environment: Vec<(String, String)>,
     child: Option<Child>,
+    /// What scrapes it while it runs.
+    watch: Option<Watch>,
+    /// What is known of the processes before.
+    lives: Vec<Life>,
 }
 
 impl Daemon {
@@ -61,7 +67,18 @@ impl Daemon {
         std::fs::write(&path, addresses + config)?;
         let log = dir.join(format!("{name}.log"));
         let program = way.program.clone().unwrap_or_else(|| THIS_ONE.into());
-        Ok(Self { hooks, admin, log, program, socket, config: path, environment, child: None })
+        Ok(Self {
+            hooks,
+            admin,
+            log,
+            program,
+            socket,
+            config: path,
+            environment,
+            child: None,
+            watch: None,
+            lives: Vec::new(),
+        })
     }
 
     /// From the next start on it is the program under test.
@@ -82,16 +99,44 @@ impl Daemon {
             .context("cannot start forgewire")?;
         self.child = Some(child);
         let began = Instant::now();
-        // A socket that is always open tells nothing.
-        let port = if self.socket.is_some() { self.admin } else { self.hooks };
-        while TcpStream::connect(port).is_err() {
+        // A socket that is always open tells nothing, and the two are not opened at the same moment.
+        while [self.admin, self.hooks].into_iter().any(|port| TcpStream::connect(port).is_err()) {
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().unwrap()) {
                 bail!("forgewire ended at its start ({status}): {}", self.last_lines());
             }
             ensure!(began.elapsed() < LIMIT, "forgewire does not listen: {}", self.last_lines());
             std::thread::sleep(Duration::from_millis(5));
         }
+        self.watch = Some(Watch::begin(self.admin, began));
         Ok(())
+    }
+
+    /// What is known of every process so far; of the one that runs, after another look.
+    pub(crate) fn lives(&self) -> Vec<Life> {
+        let running = self.watch.as_ref().map(Watch::now);
+        self.lives.iter().cloned().chain(running).collect()
+    }
+
+    /// What the metrics of the process that runs have shown since they were last asked about.
+    pub(crate) fn take_signs(&self) -> BTreeSet<Sign> {
+        self.watch.as_ref().map(Watch::take_signs).unwrap_or_default()
+    }
+
+    /// What they show now.
+    pub(crate) fn signs_now(&self) -> BTreeSet<Sign> {
+        let now = self.watch.as_ref().map(Watch::now);
+        let last = now.as_ref().and_then(|life| life.scrapes.last());
+        last.map(|scrape| Sign::all_in(&scrape.series)).unwrap_or_default()
+    }
+
+    /// From now on nobody need answer.
+    fn is_ending(&self) {
+        self.watch.iter().for_each(Watch::is_ending);
+    }
+
+    /// The process has ended.
+    fn has_ended(&mut self) {
+        self.lives.extend(self.watch.take().map(Watch::ended));
     }
 
     /// The program, with the socket as its descriptor 3 where it is given one.
@@ -112,14 +157,17 @@ impl Daemon {
     /// Ends it at once, as a crash would.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
+            self.is_ending();
             child.kill().unwrap();
             child.wait().unwrap();
+            self.has_ended();
         }
     }
 
     /// Ends it in order, as a service manager would, and fails unless it says that all is well.
     pub(crate) fn stop(&mut self) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
+        self.is_ending();
         kill_process(Pid::from_child(&child), Signal::TERM)?;
         let began = Instant::now();
         let status: ExitStatus = loop {
@@ -133,6 +181,7 @@ impl Daemon {
             }
             std::thread::sleep(Duration::from_millis(5));
         };
+        self.has_ended();
         ensure!(status.success(), "forgewire stopped with {status}: {}", self.last_lines());
         Ok(())
     }

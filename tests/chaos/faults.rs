@@ -17,6 +17,7 @@ use clap::ValueEnum;
 use crate::daemon::Way;
 use crate::driver::Load;
 use crate::random::Random;
+use crate::scrape::Sign;
 use crate::setup::{Setup, Spool};
 use crate::tools::Tools;
 use crate::world::World;
@@ -186,6 +187,57 @@ impl Kind {
     pub(crate) fn cycles(self, cycles: u32) -> u32 {
         // There is no way back to the program of before.
         if self.upgrades() { cycles.min(1) } else { cycles }
+    }
+
+    /// What the metrics must show while it lasts.
+    pub(crate) fn signs(self) -> &'static [Sign] {
+        match self {
+            Self::NatsKill | Self::NatsSlowStart | Self::Cut => &[Sign::Disconnected],
+            Self::DiskFull => &[Sign::Disconnected, Sign::Full],
+            Self::FsyncEio => &[Sign::Disconnected, Sign::Broken],
+            _ => &[],
+        }
+    }
+
+    /// Whether the metrics may show this because of it.
+    pub(crate) fn may_show(self, sign: Sign) -> bool {
+        match sign {
+            Sign::Disconnected => !self.keeps_connection(),
+            Sign::Full => self == Self::DiskFull || self.upgrades(),
+            Sign::Broken => self == Self::FsyncEio,
+        }
+    }
+
+    /// Whether the daemon, as long as it runs, stays connected to NATS.
+    fn keeps_connection(self) -> bool {
+        matches!(
+            self,
+            Self::DaemonKill
+                | Self::DaemonTerm
+                | Self::Restart
+                | Self::Roll
+                | Self::Clock
+                | Self::NatsStop
+                | Self::StreamFull
+                | Self::StreamRecreated
+        )
+    }
+
+    /// How often a process must have been connected again after so many cycles, at least and at most.
+    pub(crate) fn reconnects(self, cycles: u32) -> (u64, u64) {
+        match self {
+            Self::NatsKill
+            | Self::NatsSlowStart
+            | Self::Cut
+            | Self::SwallowAcks
+            | Self::DiskFull
+            | Self::Rollback
+            | Self::ClusterRolling => (cycles.into(), u64::MAX),
+            // It is started again before NATS is back.
+            Self::FsyncEio => (0, 0),
+            _ if self.keeps_connection() => (0, 0),
+            _ => (0, u64::MAX),
+        }
     }
 
     pub(crate) fn make(self) -> Box<dyn Fault> {

@@ -59,6 +59,11 @@ impl Ledger {
         self.deliveries.lock().unwrap()
     }
 
+    /// When its clock began.
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
+    }
+
     /// The time on the ledger's clock.
     pub(crate) fn now(&self) -> Duration {
         self.opened.elapsed()

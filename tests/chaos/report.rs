@@ -40,6 +40,13 @@ pub(crate) fn render(outcome: &Outcome) -> String {
         text,
         "\n{cycles} cycles in {seconds:.0} s, seed {seed}, {server}, {spool} spool."
     );
+    let measured = phases.iter().filter_map(|phase| phase.metrics.as_ref());
+    let measured = measured.chain(storms.iter().filter_map(|storm| storm.metrics.as_ref()));
+    let (scrapes, slowest) =
+        measured.fold((0, 0.0_f64), |(all, most), it| (all + it.scrapes, most.max(it.slowest)));
+    if scrapes > 0 {
+        let _ = writeln!(text, "Metrics: {scrapes} scrapes, the slowest took {slowest:.3} s.");
+    }
     for phase in phases {
         notes(&mut text, &phase.fault, phase.verdict.as_ref(), phase.failed.as_ref());
     }

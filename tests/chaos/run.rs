@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::faults::Kind;
+use crate::measure::Measured;
 use crate::options::Options;
 use crate::random::Random;
 use crate::storm::{Nats, Storm, storm};
@@ -40,6 +41,8 @@ pub(crate) struct Phase {
     pub(crate) longest_recovery: f64,
     /// Absent where the phase did not get that far.
     pub(crate) verdict: Option<Verdict>,
+    /// Absent where that was not compared.
+    pub(crate) metrics: Option<Measured>,
     /// Why it did not run, which is no failure of the daemon.
     pub(crate) skipped: Option<String>,
     /// Why it failed.
@@ -121,6 +124,7 @@ fn phase(bench: &Bench<'_>, tools: &Tools, kind: Kind, cycles: u32, seed: u64) -
         cycles: 0,
         longest_recovery: 0.0,
         verdict: None,
+        metrics: None,
         skipped: None,
         failed: None,
     };
@@ -162,14 +166,25 @@ fn cycles_of(
     // A phase that broke off has something to say all the same.
     let judged = world.judge().and_then(|verdict| {
         let good = verdict.is_good();
+        let measured = world.measure(&verdict, kind.reconnects(phase.cycles));
         phase.verdict = Some(verdict);
         ensure!(good, "a promise was broken");
-        Ok(())
+        phase.metrics = measured?;
+        agreed(&world, phase.metrics.as_ref())
     });
     made.and(judged).map_err(|error| match keep_log(&world, phase) {
         Ok(kept) => error.context(kept),
         Err(_lost) => error,
     })
+}
+
+/// Says what was compared, and fails where a metric is not what happened.
+pub(crate) fn agreed(world: &World<'_>, measured: Option<&Measured>) -> Result<()> {
+    let Some(measured) = measured else { return Ok(()) };
+    world.say(&measured.to_string());
+    let wrong = measured.wrong();
+    ensure!(wrong.is_empty(), "metrics do not agree: {}", wrong.join("; "));
+    Ok(())
 }
 
 fn make(
@@ -182,15 +197,28 @@ fn make(
     for cycle in 1..=cycles {
         let named = || format!("cycle {cycle}");
         let mut fault = kind.make();
+        world.take_signs();
         fault.begin(world, random).with_context(named)?;
         let lasts = random.around(world.lasts);
         world.hold(lasts).with_context(named)?;
+        let mut shown = world.take_signs();
+        world.until_shown(kind.signs(), &mut shown).with_context(named)?;
         fault.end(world).with_context(named)?;
         let ended = world.ledger.now();
         let took = world.recovered(ended).with_context(named)?.as_secs_f64();
         phase.longest_recovery = phase.longest_recovery.max(took);
         phase.cycles = cycle;
         world.say(&format!("cycle {cycle}: {lasts:.1?}, recovered after {took:.3} s"));
+        world.until_well().with_context(named)?;
+        shown.extend(world.take_signs());
+        for sign in shown {
+            ensure!(
+                kind.may_show(sign),
+                "{}: {} shows a fault that was none",
+                named(),
+                sign.metric()
+            );
+        }
         world.hold(world.lasts.mul_f64(REST))?;
     }
     Ok(())

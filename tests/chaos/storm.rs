@@ -10,8 +10,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::driver::Load;
+use crate::measure::Measured;
 use crate::random::Random;
-use crate::run::guarded;
+use crate::run::{agreed, guarded};
 use crate::setup::{Setup, Spool};
 use crate::verdict::Verdict;
 use crate::world::{Bench, World};
@@ -51,6 +52,8 @@ pub(crate) struct Storm {
     pub(crate) peak_memory: u64,
     /// Absent where it did not get that far.
     pub(crate) verdict: Option<Verdict>,
+    /// Absent where it did not get that far.
+    pub(crate) metrics: Option<Measured>,
     /// Why it failed.
     pub(crate) failed: Option<String>,
 }
@@ -107,8 +110,13 @@ fn run(bench: &Bench<'_>, nats: Nats, count: u32, seed: u64, storm: &mut Storm) 
     world.emptied(LIMIT)?;
     storm.published_in = world.ledger.now().saturating_sub(began).as_secs_f64();
     storm.peak_memory = world.daemon.peak_memory()?;
-    let verdict = storm.verdict.insert(world.judge()?);
+    let verdict = world.judge()?;
+    let back = u64::from(nats == Nats::Absent);
+    let measured = world.measure(&verdict, (back, if back == 0 { 0 } else { u64::MAX }));
+    let verdict = storm.verdict.insert(verdict);
     ensure!(verdict.is_good(), "a promise was broken");
+    storm.metrics = measured?;
+    agreed(&world, storm.metrics.as_ref())?;
     let (kept, count) = (verdict.kept, u64::from(count));
     ensure!(kept == count, "{kept} of {count} were kept");
     ensure!(storm.peak_memory < MOST_MEMORY, "the daemon needed {} bytes", storm.peak_memory);

@@ -9,12 +9,14 @@ mod daemon;
 mod driver;
 mod faults;
 mod ledger;
+mod measure;
 mod options;
 mod payload;
 mod proxy;
 mod random;
 mod report;
 mod run;
+mod scrape;
 mod setup;
 mod stored;
 mod storm;
@@ -25,10 +27,10 @@ mod world;
 
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{CommandFactory as _, Parser as _, ValueEnum as _};
 use serde_json::json;
@@ -38,8 +40,10 @@ use crate::client::{NoAnswer, Pool};
 use crate::daemon::until_said;
 use crate::faults::Kind;
 use crate::ledger::{Delivery, Ledger, Outcome};
+use crate::measure::{Known, Measured, compare};
 use crate::options::{Options, Spool};
 use crate::random::Random;
+use crate::scrape::{Life, Scrape, Sign, Watch, samples};
 use crate::tools::{Strace, Tmpfs, Tools, fill};
 use crate::verdict::{Evidence, Judge, Regress, Stored, Verdict};
 
@@ -439,4 +443,198 @@ fn the_command_line_is_well_formed_and_shares_the_cycles_out() {
     assert_eq!((options(&[]).storms(), plan(&["--storm", "9"]).len()), (None, 0));
     assert_eq!(options(&["--storm", "9"]).storms(), Some(9));
     assert!(options(&["--short"]).storms().is_some());
+}
+
+/// A scrape at this second after `opened` that says so much of each series.
+fn scrape(opened: Instant, second: u64, series: &[(&str, u64)]) -> Scrape {
+    let lines = series.iter().map(|(name, value)| format!("forgewire_{name} {value}\n"));
+    let series = samples(&lines.collect::<String>()).unwrap();
+    Scrape { asked: opened + Duration::from_secs(second), series }
+}
+
+/// What a daemon counted that took [`four`], and spooled the last.
+const OF_FOUR: [(&str, u64); 8] = [
+    ("deliveries_received_total{source=\"gitea\"}", 4),
+    ("request_duration_seconds_count", 4),
+    ("deliveries_refused_total{source=\"gitea\",code=\"not_stored\"}", 1),
+    ("events_total{event=\"push\"}", 4),
+    ("events_spooled_total{source=\"gitea\"}", 1),
+    ("events_published_total{source=\"gitea\"}", 3),
+    ("nats_connected", 1),
+    ("nats_reconnects_total", 1),
+];
+
+/// Two are published, one is refused, one is spooled.
+fn four() -> Vec<Delivery> {
+    let outcomes =
+        [Outcome::Published(1), Outcome::Published(2), Outcome::Other(503), Outcome::Spooled];
+    let each = |(n, outcome)| delivery(2 * n, 2 * n + 1, outcome);
+    (0_u64..).zip(outcomes).map(each).collect()
+}
+
+const KNOWN: Known =
+    Known { stored: 3, forgotten: Some(0), spool: true, reconnects: (1, u64::MAX), losses: (0, 0) };
+
+fn compared(lives: &[Life], opened: Instant, known: &Known) -> Measured {
+    let (deliveries, evidence) = (four(), Evidence::default());
+    let mut judge = Judge::new(&deliveries, &evidence);
+    for (number, sequence) in [(0, 1), (1, 2), (3, 3)] {
+        judge.take(&stored(number, sequence));
+    }
+    let verdict = judge.finish(false);
+    assert_eq!((verdict.kept, verdict.other, verdict.spooled), (3, 1, 1));
+    compare(lives, &deliveries, opened, &verdict, known)
+}
+
+/// The life of a daemon that counted this, with `changed` in the place of what it should be.
+fn lived(opened: Instant, changed: Option<(&str, u64)>) -> Life {
+    let mut life = Life::begin(opened);
+    let mut series = OF_FOUR.to_vec();
+    series.retain(|(name, _)| changed.is_none_or(|(other, _)| *name != other));
+    series.extend(changed);
+    life.take(scrape(opened, 10, &series));
+    life
+}
+
+#[test]
+fn counts_that_agree_are_said_with_what_was_expected() {
+    let opened = Instant::now();
+    let measured = compared(&[lived(opened, None)], opened, &KNOWN);
+    assert_eq!(measured.wrong(), [""; 0]);
+    let said = measured.to_string();
+    for part in [
+        "1 scrapes of 1 processes",
+        "deliveries_received_total 4 of 4",
+        "events_published_total + duplicate 3 of 3 or more",
+        "nats_reconnects_total 1 of 1 or more",
+        "0 as they must be",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn each_metric_that_is_wrong_is_found_by_its_name_with_both_numbers() {
+    let opened = Instant::now();
+    for (series, value, expected) in [
+        ("deliveries_received_total{source=\"gitea\"}", 3, "expected 4 to 4, found 3"),
+        ("deliveries_received_total{source=\"gitea\"}", 5, "expected 4 to 4, found 5"),
+        ("request_duration_seconds_count", 3, "expected 4 to 4, found 3"),
+        (
+            "deliveries_refused_total{source=\"gitea\",code=\"not_stored\"}",
+            0,
+            "as 503: expected 1 to 1, found 0",
+        ),
+        (
+            "deliveries_refused_total{source=\"gitea\",code=\"overloaded\"}",
+            1,
+            "as 503: expected 1 to 1, found 2",
+        ),
+        (
+            "deliveries_refused_total{source=\"gitea\",code=\"compressed\"}",
+            1,
+            "otherwise: expected 0 to 0, found 1",
+        ),
+        ("requests_refused_total{code=\"not_found\"}", 1, "otherwise: expected 0 to 0, found 1"),
+        ("events_total{event=\"push\"}", 2, "expected 3 to 4, found 2"),
+        ("events_spooled_total{source=\"gitea\"}", 0, "expected 1 to 1, found 0"),
+        ("events_published_total{source=\"gitea\"}", 2, "expected 3 to 3, found 2"),
+        ("events_published_total{source=\"gitea\"}", 4, "expected 3 to 3, found 4"),
+        ("events_dead_total{source=\"gitea\"}", 1, "expected 0 to 0, found 1"),
+        ("spool_waiting_messages", 1, "expected 0 to 0, found 1"),
+        ("spool_dead_messages", 1, "expected 0 to 0, found 1"),
+        ("spool_full", 1, "expected 0 to 0, found 1"),
+        ("spool_broken", 1, "expected 0 to 0, found 1"),
+        ("nats_connected", 0, "expected 1 to 1, found 0"),
+        ("nats_reconnects_total", 0, "expected 1 to 18446744073709551615, found 0"),
+        ("stream_losses_total", 1, "expected 0 to 0, found 1"),
+    ] {
+        let wrong = compared(&[lived(opened, Some((series, value)))], opened, &KNOWN).wrong();
+        let found = wrong.iter().any(|wrong| wrong.ends_with(expected));
+        assert!(found, "{series} {value}: {wrong:?}");
+        let name = series.split('{').next().unwrap();
+        let named = wrong.iter().any(|it| it.contains(name) || it.contains("_*_refused_total"));
+        assert!(named, "{series} {value}: {wrong:?}");
+    }
+    let still = Known { reconnects: (0, 0), ..KNOWN };
+    let wrong = compared(&[lived(opened, None)], opened, &still).wrong();
+    assert_eq!(wrong, ["forgewire_nats_reconnects_total: expected 0 to 0, found 1"]);
+    let mut silent = lived(opened, None);
+    silent.failed = Some("/livez: answered 503".to_owned());
+    assert_eq!(compared(&[silent], opened, &KNOWN).wrong(), ["/livez: answered 503"]);
+}
+
+#[test]
+fn who_is_killed_may_take_along_what_came_after_the_last_scrape_and_no_more() {
+    let opened = Instant::now();
+    let half = |received: u64| {
+        let mut series = OF_FOUR.map(|(name, value)| (name, value / 2));
+        series[0].1 = received;
+        // The first two had been answered before the last scrape; the third came after it.
+        let mut first = Life::begin(opened);
+        first.take(scrape(opened, 3, &series));
+        first.take(scrape(opened, 4, &series));
+        first.died = Some(opened + Duration::from_secs(5));
+        let mut second = Life::begin(opened + Duration::from_secs(6));
+        let last = [
+            ("deliveries_received_total{source=\"gitea\"}", 1),
+            ("request_duration_seconds_count", 1),
+            ("events_total{event=\"push\"}", 1),
+            ("events_spooled_total{source=\"gitea\"}", 1),
+            ("events_published_total{source=\"gitea\"}", 1),
+            ("nats_connected", 1),
+        ];
+        second.take(scrape(opened, 10, &last));
+        compared(&[first, second], opened, &Known { reconnects: (0, 0), ..KNOWN })
+    };
+    // One of four was lost with the first life, and may have been.
+    assert_eq!(half(2).wrong(), [""; 0], "{}", half(2));
+    let wrong = half(1).wrong();
+    assert!(wrong[0].ends_with("expected 3 to 4, found 2"), "{wrong:?}");
+}
+
+#[test]
+fn a_sign_is_seen_once_it_was_well_and_until_it_is_asked_for() {
+    let opened = Instant::now();
+    let signs = |series| Sign::all_in(&scrape(opened, 0, series).series);
+    assert!(signs(&[("nats_connected", 1), ("spool_full", 0)]).is_empty());
+    let bad = [("nats_connected", 0), ("spool_full", 1), ("spool_broken", 1)];
+    assert_eq!(Vec::from_iter(signs(&bad)), [Sign::Disconnected, Sign::Full, Sign::Broken]);
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_found_unless_it_is_about_to_end() {
+    for is_ending in [false, true] {
+        let (address, answers) = well();
+        let watch = Watch::begin(address, Instant::now());
+        assert_eq!(watch.now().failed, None);
+        if is_ending {
+            watch.is_ending();
+        }
+        drop(answers);
+        // Whoever connects now is the last that is accepted.
+        while TcpStream::connect(address).is_ok() {}
+        let failed = watch.now().failed;
+        assert_eq!(failed.is_none(), is_ending, "{failed:?}");
+        let life = watch.ended();
+        assert!(life.died.is_some() && life.last("forgewire_nats_connected") > 0.5);
+    }
+}
+
+/// A daemon that is well, until the second is dropped.
+fn well() -> (SocketAddr, Arc<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, answers) = (listener.local_addr().unwrap(), Arc::new(()));
+    let wanted = Arc::downgrade(&answers);
+    std::thread::spawn(move || {
+        while let Ok((mut client, _)) = listener.accept() {
+            if wanted.upgrade().is_none() {
+                break;
+            }
+            let mut request = [0; 1024];
+            let _ = client.read(&mut request);
+            let _ = client.write_all(b"HTTP/1.1 200 OK\r\n\r\nforgewire_nats_connected 1\n");
+        }
+    });
+    (address, answers)
 }

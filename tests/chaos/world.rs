@@ -1,5 +1,6 @@
 //! The world of one phase: servers, proxy, daemon, senders, and what was seen of the stream.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use crate::balancer::Balancer;
 use crate::daemon::Daemon;
 use crate::driver::{Driver, Load};
 use crate::ledger::{Ledger, Outcome};
+use crate::measure::{self, Known, Measured};
 use crate::payload;
 use crate::proxy::Proxy;
+use crate::scrape::Sign;
 use crate::setup::{self, Setup};
 use crate::stored;
 use crate::support::nats::NatsServer;
@@ -75,6 +78,8 @@ impl<'a> World<'a> {
         let mut world = Self::prepare(bench, setup, run)?;
         world.send();
         world.recovered(Duration::ZERO)?;
+        // Seen to be well, it can be seen to fall ill.
+        world.until_well()?;
         Ok(world)
     }
 
@@ -394,6 +399,60 @@ impl<'a> World<'a> {
                 None => self.hold(LOOK * 5)?,
             }
         }
+    }
+
+    /// What the metrics have shown since they were last asked about.
+    pub(crate) fn take_signs(&mut self) -> BTreeSet<Sign> {
+        self.daemons().flat_map(|daemon| daemon.take_signs()).collect()
+    }
+
+    /// Waits until the metrics have shown all of these, and adds to what they have shown.
+    pub(crate) fn until_shown(
+        &mut self,
+        wanted: &[Sign],
+        shown: &mut BTreeSet<Sign>,
+    ) -> Result<()> {
+        for sign in wanted {
+            self.until(&format!("{} shows the fault", sign.metric()), |world| {
+                shown.extend(world.take_signs());
+                shown.contains(sign)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the metrics show nothing wrong any more.
+    pub(crate) fn until_well(&mut self) -> Result<()> {
+        self.until("the metrics show no fault any more", |world| {
+            world.daemons().all(|daemon| daemon.signs_now().is_empty())
+        })
+    }
+
+    /// What the daemons have counted compared with what is known, once it is judged; none where an older program ran,
+    /// whose metrics may be others.
+    pub(crate) fn measure(
+        &mut self,
+        verdict: &Verdict,
+        reconnects: (u64, u64),
+    ) -> Result<Option<Measured>> {
+        if self.setup.way.program.is_some() {
+            return Ok(None);
+        }
+        let info = self.stream_api("INFO", &json!({}))?;
+        let held = info["state"]["messages"].as_u64().context("no number of messages")?;
+        let forgotten = self.evidence.forgotten.len() as u64;
+        let exactly = self.evidence.regresses.is_empty() || forgotten > 0;
+        let loses = self.setup.retains() && forgotten > 0;
+        let known = Known {
+            stored: held + self.copies.iter().map(|copy| copy.len() as u64).sum::<u64>(),
+            forgotten: exactly.then_some(forgotten),
+            spool: self.setup.spool.is_some(),
+            reconnects,
+            losses: if loses { (1, u64::MAX) } else { (0, 0) },
+        };
+        let lives: Vec<_> = self.daemons().flat_map(|daemon| daemon.lives()).collect();
+        let (deliveries, opened) = (self.ledger.snapshot(), self.ledger.opened());
+        Ok(Some(measure::compare(&lives, &deliveries, opened, verdict, &known)))
     }
 
     fn verdict(&self) -> Result<Verdict> {
