@@ -21,6 +21,7 @@ mod listen_support;
 mod logs;
 mod many;
 mod metrics;
+mod moved;
 mod nats_auth;
 mod nats_permissions;
 mod nats_tls;

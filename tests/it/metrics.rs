@@ -30,16 +30,16 @@ use crate::support::http::{Connection, deliver, get, request};
 use crate::support::nats::{NatsServer, free_port};
 use crate::support::{LIMIT, eventually};
 
-type Series = BTreeMap<String, f64>;
+pub(crate) type Series = BTreeMap<String, f64>;
 
 /// Every sample of a scrape in Prometheus text.
-async fn scrape(daemon: &Daemon) -> Series {
+pub(crate) async fn scrape(daemon: &Daemon) -> Series {
     let answer = get(daemon.admin, "/metrics").await;
     assert_eq!(answer.status, 200);
     samples(std::str::from_utf8(&answer.body).unwrap())
 }
 
-fn samples(text: &str) -> Series {
+pub(crate) fn samples(text: &str) -> Series {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let pair = |line: &str| {
         let (series, value) = line.rsplit_once(' ').unwrap();
@@ -72,7 +72,7 @@ fn expected(moves: &[(&str, f64)]) -> BTreeMap<String, f64> {
 }
 
 /// Waits until exactly these series have moved since `before`.
-async fn moves(daemon: &Daemon, what: &str, before: &Series, wanted: &[(&str, f64)]) {
+pub(crate) async fn moves(daemon: &Daemon, what: &str, before: &Series, wanted: &[(&str, f64)]) {
     let wanted = expected(wanted);
     let mut last = BTreeMap::new();
     let all = async {
@@ -88,11 +88,11 @@ async fn moves(daemon: &Daemon, what: &str, before: &Series, wanted: &[(&str, f6
     assert!(in_time, "{what} moved {last:#?}, and not {wanted:#?}");
 }
 
-fn hook(id: &str) -> Hook {
+pub(crate) fn hook(id: &str) -> Hook {
     Hook::new("gitea", "push", Some("push"), id, SECRET, &push("main", &sha('1'), &sha('2')))
 }
 
-const ANSWERED: (&str, f64) = ("request_duration_seconds_count", 1.0);
+pub(crate) const ANSWERED: (&str, f64) = ("request_duration_seconds_count", 1.0);
 const PUBLISHED: [(&str, f64); 5] = [
     (r#"deliveries_received_total{source="gitea"}"#, 1.0),
     (r#"events_published_total{source="gitea"}"#, 1.0),
@@ -569,9 +569,9 @@ fn the_alert_rules_are_sound_and_each_is_raised_and_quiet_when_it_must_be() {
 }
 
 /// A family in a scrape: type, and names of labels.
-type Described = (String, BTreeSet<String>);
+pub(crate) type Described = (String, BTreeSet<String>);
 
-fn families(text: &str) -> BTreeMap<String, Described> {
+pub(crate) fn families(text: &str) -> BTreeMap<String, Described> {
     let mut found: BTreeMap<String, Described> = BTreeMap::new();
     let mut name = "";
     for line in text.lines() {
