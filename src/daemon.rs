@@ -141,7 +141,8 @@ impl Daemon {
             Some(tls) => Server::spawn_secured(hooks, Arc::clone(tls), service, limits),
             None => Server::spawn(hooks, service, limits),
         };
-        let probes = ingress::Admin { app: Arc::clone(&app), refusals: hooks.refusals() };
+        let probes =
+            ingress::Admin { app: Arc::clone(&app), refusals: hooks.refusals(), tls: tls.clone() };
         let admin = Server::spawn(admin, ingress::admin(probes), Limits::default());
         Ok(Self { app, hooks, tls, admin, tasks, spool, publishing, activated })
     }

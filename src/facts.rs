@@ -286,6 +286,12 @@ pub fn traces_are_sent(endpoint: &hyper::Uri) {
     info!(%endpoint, "Traces are sent.");
 }
 
+/// So many spans were lost: the collector did not take them, or they found no place among those that wait.
+pub fn spans_lost(count: u64) {
+    TOTALS.spans_lost.add(count);
+    trace!(count, "Spans lost.");
+}
+
 /// The collector does not take spans; deliveries are none the worse for it. Said once until it takes them again, and
 /// at most once a minute.
 pub fn collector_takes_no_spans(error: &str) {

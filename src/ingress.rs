@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::health::Health;
 use crate::listen::Refusals;
+use crate::listen::tls::Tls;
 use crate::live::Live;
 use crate::outbox::Outbox;
 pub use gate::Gate;
@@ -70,6 +71,8 @@ pub struct Admin {
     pub app: Arc<App>,
     /// What the webhook listener refused by itself.
     pub refusals: Arc<Refusals>,
+    /// What the listener for webhooks identifies itself with, if it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// The routes for operators: `/livez`, `/metrics`, `/readyz`, `/version`.

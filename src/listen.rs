@@ -25,6 +25,8 @@ use crate::network::Networks;
 /// How many connections and requests the server itself refused, by the code of the answer.
 #[derive(Debug, Default)]
 pub struct Refusals {
+    handshake_failed: AtomicU64,
+    handshake_timeout: AtomicU64,
     header_timeout: AtomicU64,
     tls_expected: AtomicU64,
     too_many_connections: AtomicU64,
@@ -40,6 +42,13 @@ impl Refusals {
             ("tls_expected", read(&self.tls_expected)),
             ("too_many_connections", read(&self.too_many_connections)),
         ]
+    }
+
+    /// TLS handshakes that clients began and that came to nothing, each reason with its count.
+    #[must_use]
+    pub fn handshakes(&self) -> [(&'static str, u64); 2] {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        [("failed", read(&self.handshake_failed)), ("timeout", read(&self.handshake_timeout))]
     }
 }
 

@@ -86,6 +86,7 @@ pub struct Totals {
     pub(crate) reloads_refused: Count,
     /// One while the last reload was refused.
     pub(crate) reload_is_refused: Level,
+    pub(crate) spans_lost: Count,
 }
 
 /// What is kept in NATS and looked after.
@@ -182,6 +183,7 @@ impl Totals {
             reloads: Count::new(),
             reloads_refused: Count::new(),
             reload_is_refused: Level::new(),
+            spans_lost: Count::new(),
         }
     }
 

@@ -32,6 +32,7 @@ pub(super) async fn metrics(
         live: admin.app.live.load_full(),
         health: Arc::clone(&admin.app.health),
         refusals: admin.refusals,
+        tls: admin.tls,
     };
     // It reads files, and is no hurry of anybody who delivers.
     let written = tokio::task::spawn_blocking(move || scrape.write(format)).await;

@@ -178,8 +178,15 @@ impl<S: Answer> Protocol<S> {
                 let most = member.0.shared.limits.max_header_bytes as u64;
                 part(stream, Some(SPEAKS_TLS), most).await;
             }
-            Greeting::Failed(error) => debug!(%peer, %error, "The TLS handshake failed."),
-            Greeting::Slow => debug!(%peer, "Connection closed: its TLS handshake took too long."),
+            Greeting::Failed(error) => {
+                member.0.shared.refusals.handshake_failed.fetch_add(1, Ordering::Relaxed);
+                debug!(%peer, %error, "The TLS handshake failed.");
+            }
+            Greeting::Slow => {
+                member.0.shared.refusals.handshake_timeout.fetch_add(1, Ordering::Relaxed);
+                debug!(%peer, "Connection closed: its TLS handshake took too long.");
+            }
+            Greeting::Silent => debug!(%peer, "Connection closed: it said nothing."),
             Greeting::Evicted => debug!(%peer, "Connection closed to make room."),
         }
     }
@@ -349,7 +356,7 @@ pub(super) async fn refuse_secured(stream: TcpStream, identity: &Identity, limit
     match tls::greet_to_refuse(stream, identity, LINGER).await {
         Greeting::Secured(stream) => refuse(stream, limits).await,
         Greeting::Plain(stream) => refuse(stream, limits).await,
-        Greeting::Failed(_) | Greeting::Slow | Greeting::Evicted => {}
+        Greeting::Failed(_) | Greeting::Slow | Greeting::Silent | Greeting::Evicted => {}
     }
 }
 

@@ -10,11 +10,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
@@ -52,6 +54,12 @@ impl Tls {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = identity;
     }
 
+    /// The certificate that handshakes are made with from now on.
+    #[must_use]
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.current().certificate()
+    }
+
     pub(super) fn current(&self) -> Identity {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -66,10 +74,13 @@ pub(super) enum Greeting<I> {
     Secured(Box<I>),
     /// In HTTP, so the client has the wrong scheme.
     Plain(TcpStream),
-    /// It went away, or said what is no TLS that is spoken here.
+    /// It began in TLS and went away, or said what is not spoken here.
     Failed(io::Error),
-    /// It took too long.
+    /// It began in TLS and took too long.
     Slow,
+    /// It went away, or was waited for too long, before it said anything: so do those who only look whether the port
+    /// is open.
+    Silent,
     /// Its place went to another.
     Evicted,
 }
@@ -81,12 +92,14 @@ pub(super) async fn greet(
     identity: &Identity,
     conn: &Arc<Conn>,
 ) -> Greeting<Secured> {
+    let begun = AtomicBool::new(false);
     let mut handshake = pin!(async {
         match starts_in_tls(&stream).await {
-            Err(error) => return Greeting::Failed(error),
+            Err(_gone) => return Greeting::Silent,
             Ok(false) => return Greeting::Plain(stream),
             Ok(true) => {}
         }
+        begun.store(true, Ordering::Relaxed);
         conn.handshake_begins();
         let wire = Wire::new(stream, Arc::clone(conn));
         match accept(wire, &identity.serving).await {
@@ -116,7 +129,10 @@ pub(super) async fn greet(
             ready!(timer.as_mut().poll(cx));
             match conn.due(now) {
                 Due::Later(deadline) => timer.as_mut().reset(deadline.into()),
-                Due::SlowHead | Due::Idle | Due::Drop => return Poll::Ready(Greeting::Slow),
+                Due::SlowHead | Due::Idle | Due::Drop => {
+                    let begun = begun.load(Ordering::Relaxed);
+                    return Poll::Ready(if begun { Greeting::Slow } else { Greeting::Silent });
+                }
             }
         }
     })
@@ -131,7 +147,7 @@ pub(super) async fn greet_to_refuse(
 ) -> Greeting<TlsStream<TcpStream>> {
     let handshake = async {
         match starts_in_tls(&stream).await {
-            Err(error) => Greeting::Failed(error),
+            Err(_gone) => Greeting::Silent,
             Ok(false) => Greeting::Plain(stream),
             Ok(true) => match accept(stream, &identity.refusing).await {
                 Err(error) => Greeting::Failed(error),

@@ -19,7 +19,9 @@ use super::{Count, DELIVERY_CODES, REQUEST_CODES, SourceCounts, Store, TOTALS, p
 use crate::event::{Data, Time, VERSION};
 use crate::health::{Health, Readiness};
 use crate::listen::Refusals;
+use crate::listen::tls::Tls;
 use crate::live::Live;
+use crate::pem;
 use crate::spool::Status;
 
 /// How a scrape is written.
@@ -40,6 +42,8 @@ pub struct Scrape {
     pub health: Arc<Health>,
     /// What the connection server refused by itself.
     pub refusals: Arc<Refusals>,
+    /// What the listener for webhooks identifies itself with, if it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Scrape {
@@ -65,6 +69,7 @@ impl Collector for Scrape {
         let mut families = Families(encoder);
         self.sources(&mut families)?;
         self.requests(&mut families)?;
+        self.tls(&mut families)?;
         self.nats(&mut families)?;
         if let Some(status) = self.health.spool() {
             spool(&mut families, &status, Time::now().unix_ms())?;
@@ -172,6 +177,20 @@ impl Scrape {
         )
     }
 
+    fn tls(&self, families: &mut Families<'_>) -> fmt::Result {
+        let help = "TLS handshakes that clients began and that came to nothing.";
+        let name = "forgewire_tls_handshake_failures";
+        let mut failures = families.family(name, help, None, MetricType::Counter)?;
+        for (reason, count) in self.refusals.handshakes() {
+            put_counter(&mut failures.encode_family(&[("reason", reason)])?, count)?;
+        }
+        let help = "When the certificate that handshakes are made with expires, since 1970; absent without TLS.";
+        let name = "forgewire_certificate_expiry_timestamp";
+        let mut expiry = families.family(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        let expires = self.tls.as_ref().and_then(|tls| pem::expires(&tls.certificate()));
+        expires.map_or(Ok(()), |at| expiry.encode_gauge(&(at.unix_ms() / 1000)))
+    }
+
     fn nats(&self, families: &mut Families<'_>) -> fmt::Result {
         let seconds = Some(&Unit::Seconds);
         let help = "Whether NATS is connected.";
@@ -205,6 +224,9 @@ impl Scrape {
         for (result, count) in [("taken", &TOTALS.reloads), ("refused", &TOTALS.reloads_refused)] {
             put_counter(&mut reloads.encode_family(&[("result", result)])?, count.get())?;
         }
+        let help =
+            "Spans that the collector did not take, or that found no place among those that wait.";
+        families.counter("forgewire_spans_lost", help, TOTALS.spans_lost.get())?;
         let help = "Whether the last reload was taken; also 1 if there was none.";
         let good = TOTALS.reload_is_refused.get() == 0;
         families.flag("forgewire_config_last_reload_successful", help, good)?;

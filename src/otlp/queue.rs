@@ -36,6 +36,11 @@ impl Tally {
         self.lost.load(Ordering::Relaxed)
     }
 
+    fn lose(&self, count: u64) {
+        self.lost.fetch_add(count, Ordering::Relaxed);
+        facts::spans_lost(count);
+    }
+
     /// How many spans wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
@@ -86,7 +91,7 @@ impl SpanProcessor for Bounded {
             return self.inner.on_end(span);
         }
         tally.waiting.fetch_sub(1, Ordering::Relaxed);
-        tally.lost.fetch_add(1, Ordering::Relaxed);
+        tally.lose(1);
         // Without a lock for whoever comes next.
         if !tally.troubled.load(Ordering::Relaxed) && tally.tell() {
             facts::spans_are_dropped(self.most);
@@ -119,7 +124,7 @@ impl trace::SpanExporter for Watched {
         tally.waiting.fetch_sub(count, Ordering::Relaxed);
         let sent = self.inner.export(batch).await;
         if let Err(error) = &sent {
-            tally.lost.fetch_add(count as u64, Ordering::Relaxed);
+            tally.lose(count as u64);
             let why = tally.why();
             if tally.tell() {
                 facts::collector_takes_no_spans(&why.unwrap_or_else(|| error.to_string()));

@@ -754,7 +754,7 @@ async fn probes(limit: Duration) -> (Server, Arc<Health>) {
     let live = ArcSwap::from_pointee(Live::new(forgewire::config::Config::default()));
     let gate = Gate::new(&forgewire::config::Http::default());
     let app = App { live, gate, outbox, health: Arc::clone(&health), work: TaskTracker::new() };
-    let state = Admin { app: Arc::new(app), refusals: Arc::default() };
+    let state = Admin { app: Arc::new(app), refusals: Arc::default(), tls: None };
     let listener = socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     (Server::spawn(listener, admin(state), Limits::default()), health)
 }

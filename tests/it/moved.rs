@@ -17,8 +17,11 @@ use forgewire::live::Live;
 use forgewire::metrics::scrape::{Format, Scrape};
 use forgewire::source::SourceName;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::metrics::{ANSWERED, families, hook, moves, samples, scrape};
+use crate::support::collector::{Collector, Mood};
 use crate::support::daemon::{Daemon, sources};
 use crate::support::eventually;
 use crate::support::hook::{Hook, SECRET, push, sha};
@@ -119,6 +122,18 @@ const MOVED_BY: &[(&str, &[&str])] = &[
         &["forgewire_requests_refused_total tls_expected"],
     ),
     (
+        "moved::a_handshake_that_fails_or_never_ends_is_counted_and_a_look_at_the_port_is_not",
+        &[
+            "forgewire_tls_handshake_failures_total failed",
+            "forgewire_tls_handshake_failures_total timeout",
+        ],
+    ),
+    (
+        "moved::the_expiry_is_that_of_the_certificate_in_use",
+        &["forgewire_certificate_expiry_timestamp_seconds"],
+    ),
+    ("moved::spans_that_the_collector_does_not_take_are_counted", &["forgewire_spans_lost_total"]),
+    (
         "moved::a_connection_that_is_made_moves_what_is_known_of_nats_and_stream",
         &["forgewire_ready", "forgewire_nats_round_trip_seconds", "forgewire_stream_usable"],
     ),
@@ -177,7 +192,8 @@ async fn every_metric_and_every_code_has_a_test_that_moves_it() {
     for family in families(&text).into_keys() {
         let of = |line: &&str| line.starts_with(&format!("{family}{{"));
         let label = |line: &str| -> Option<String> {
-            let value = line.split("code=\"").nth(1).or_else(|| line.split("store=\"").nth(1))?;
+            let of = |label: &str| line.split(&format!("{label}=\"")).nth(1);
+            let value = ["code", "reason", "store"].into_iter().find_map(of)?;
             Some(format!("{family} {}", value.split('"').next()?))
         };
         let labelled: BTreeSet<_> = text.lines().filter(of).filter_map(label).collect();
@@ -290,7 +306,9 @@ async fn with_tls(nats: &NatsServer, dir: &Path, issued: &Issued) -> Daemon {
     std::fs::write(&cert, &issued.certificate).unwrap();
     std::fs::write(&key, &issued.key).unwrap();
     let (cert, key) = (cert.display(), key.display());
-    let config = format!("[http]\ntls_cert_file = \"{cert}\"\ntls_key_file = \"{key}\"\n");
+    let config = format!(
+        "[http]\nheader_timeout = \"1s\"\ntls_cert_file = \"{cert}\"\ntls_key_file = \"{key}\"\n"
+    );
     Daemon::with(nats, &(config + &sources())).await
 }
 
@@ -303,6 +321,72 @@ async fn http_where_tls_is_spoken_moves_its_code_and_no_other() {
     assert_eq!((answer.status.as_u16(), &*answer.code()), (400, "tls_expected"));
     let wanted = [(r#"requests_refused_total{code="tls_expected"}"#, 1.0)];
     moves(&daemon, "HTTP without TLS", &before, &wanted).await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_fails_or_never_ends_is_counted_and_a_look_at_the_port_is_not() {
+    let (nats, dir, ca) = (NatsServer::start(), tempfile::tempdir().unwrap(), Ca::new());
+    let daemon = with_tls(&nats, dir.path(), &ca.issue()).await;
+    let before = scrape(&daemon).await;
+    drop(TcpStream::connect(daemon.hooks).await.unwrap());
+    // Who does not know the authority ends the handshake.
+    assert!(Ca::new().client().connect(daemon.hooks).await.is_err());
+    let wanted = [(r#"tls_handshake_failures_total{reason="failed"}"#, 1.0)];
+    moves(&daemon, "a client that trusts another authority", &before, &wanted).await;
+    let before = scrape(&daemon).await;
+    let silent = TcpStream::connect(daemon.hooks).await.unwrap();
+    let mut slow = TcpStream::connect(daemon.hooks).await.unwrap();
+    // A record of a handshake of which nothing follows.
+    slow.write_all(&[22, 3, 1]).await.unwrap();
+    let wanted = [(r#"tls_handshake_failures_total{reason="timeout"}"#, 1.0)];
+    moves(&daemon, "a client that goes to sleep", &before, &wanted).await;
+    ca.client().connect(daemon.hooks).await.unwrap();
+    moves(&daemon, "that, and a good client", &before, &wanted).await;
+    drop((silent, slow));
+}
+
+#[tokio::test]
+async fn the_expiry_is_that_of_the_certificate_in_use() {
+    let (nats, dir, ca) = (NatsServer::start(), tempfile::tempdir().unwrap(), Ca::new());
+    let expiry = "forgewire_certificate_expiry_timestamp_seconds";
+    assert!(!scrape(&Daemon::start(&nats).await).await.contains_key(expiry));
+    let daemon = with_tls(&nats, dir.path(), &ca.issue_for_years(2020, 2060)).await;
+    assert_eq!(scrape(&daemon).await[expiry], 2_840_140_800.0);
+    let next = ca.issue_for_years(2020, 2061);
+    std::fs::write(dir.path().join("cert.pem"), &next.certificate).unwrap();
+    std::fs::write(dir.path().join("key.pem"), &next.key).unwrap();
+    daemon.signal(Signal::HUP);
+    eventually("the new one is in use", || async {
+        (scrape(&daemon).await[expiry] == 2_871_763_200.0).then_some(())
+    })
+    .await;
+    std::fs::write(dir.path().join("cert.pem"), "none").unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.logged("The new configuration is refused, and the old one stays in force.").await;
+    assert_eq!(scrape(&daemon).await[expiry], 2_871_763_200.0, "what is not in use says nothing");
+}
+
+#[tokio::test]
+async fn spans_that_the_collector_does_not_take_are_counted() {
+    let (nats, collector) = (NatsServer::start(), Collector::start(Mood::Well).await);
+    let variables = collector.variables();
+    let daemon = Daemon::in_environment(&nats.url, &sources(), &variables).await;
+    daemon.ready().await;
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("taken")).await.status, 202);
+    collector.spans_of("taken", 4).await;
+    let before = scrape(&daemon).await;
+    assert_eq!(before["forgewire_spans_lost_total"], 0.0);
+    collector.set(Mood::Refusing(400));
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("lost")).await.status, 202);
+    let wanted = [
+        (r#"deliveries_received_total{source="gitea"}"#, 1.0),
+        (r#"events_published_total{source="gitea"}"#, 1.0),
+        (r#"events_total{event="push"}"#, 1.0),
+        ("publish_duration_seconds_count", 1.0),
+        ("spans_lost_total", 4.0),
+        ANSWERED,
+    ];
+    moves(&daemon, "a delivery whose spans nobody takes", &before, &wanted).await;
 }
 
 /// `strace` on a process, whose fsyncs fail from now on.
@@ -422,7 +506,7 @@ async fn a_delivery_that_is_abandoned_is_one_that_is_not_stored() {
     let health = Arc::new(Health::new(jetstream.link()));
     let count = || {
         let (live, health) = (Arc::clone(&live), Arc::clone(&health));
-        let scrape = Scrape { live, health, refusals: Arc::default() };
+        let scrape = Scrape { live, health, refusals: Arc::default(), tls: None };
         samples(&scrape.write(Format::Prometheus).unwrap())[r#"forgewire_deliveries_refused_total{source="gitea",code="not_stored"}"#]
     };
     assert_eq!(count(), 0.0);

@@ -114,6 +114,10 @@ impl Identity {
         })
     }
 
+    pub(super) fn certificate(&self) -> CertificateDer<'static> {
+        self.certificate.clone()
+    }
+
     /// Whether the certificate is out of its time now.
     #[must_use]
     pub fn stale(&self) -> Option<Stale> {
