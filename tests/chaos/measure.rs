@@ -60,11 +60,15 @@ impl fmt::Display for Check {
         let Self { metric, least, most, found } = self;
         let metric = metric.trim_start_matches("forgewire_");
         let metric = metric.replace(&format!("{{source=\"{SOURCE}\"}}"), "");
-        match (least, most) {
-            (least, most) if least == most => write!(f, "{metric} {found} of {most}"),
-            (least, &u64::MAX) => write!(f, "{metric} {found} of {least} or more"),
-            _ => write!(f, "{metric} {found} of {least} to {most}"),
-        }
+        write!(f, "{metric} {found} of {}", bounds(*least, *most))
+    }
+}
+
+fn bounds(least: u64, most: u64) -> String {
+    match most {
+        u64::MAX => format!("{least} or more"),
+        _ if least == most => least.to_string(),
+        _ => format!("{least} to {most}"),
     }
 }
 
@@ -74,7 +78,7 @@ impl Measured {
         let wrong = self.checks.iter().filter(|check| !check.agrees());
         let wrong = wrong.map(|check| {
             let Check { metric, least, most, found } = check;
-            format!("{metric}: expected {least} to {most}, found {found}")
+            format!("{metric}: expected {}, found {found}", bounds(*least, *most))
         });
         self.silent.iter().cloned().chain(wrong).collect()
     }

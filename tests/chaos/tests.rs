@@ -517,37 +517,37 @@ fn counts_that_agree_are_said_with_what_was_expected() {
 fn each_metric_that_is_wrong_is_found_by_its_name_with_both_numbers() {
     let opened = Instant::now();
     for (series, value, expected) in [
-        ("deliveries_received_total{source=\"gitea\"}", 3, "expected 4 to 4, found 3"),
-        ("deliveries_received_total{source=\"gitea\"}", 5, "expected 4 to 4, found 5"),
-        ("request_duration_seconds_count", 3, "expected 4 to 4, found 3"),
+        ("deliveries_received_total{source=\"gitea\"}", 3, "expected 4, found 3"),
+        ("deliveries_received_total{source=\"gitea\"}", 5, "expected 4, found 5"),
+        ("request_duration_seconds_count", 3, "expected 4, found 3"),
         (
             "deliveries_refused_total{source=\"gitea\",code=\"not_stored\"}",
             0,
-            "as 503: expected 1 to 1, found 0",
+            "as 503: expected 1, found 0",
         ),
         (
             "deliveries_refused_total{source=\"gitea\",code=\"overloaded\"}",
             1,
-            "as 503: expected 1 to 1, found 2",
+            "as 503: expected 1, found 2",
         ),
         (
             "deliveries_refused_total{source=\"gitea\",code=\"compressed\"}",
             1,
-            "otherwise: expected 0 to 0, found 1",
+            "otherwise: expected 0, found 1",
         ),
-        ("requests_refused_total{code=\"not_found\"}", 1, "otherwise: expected 0 to 0, found 1"),
+        ("requests_refused_total{code=\"not_found\"}", 1, "otherwise: expected 0, found 1"),
         ("events_total{event=\"push\"}", 2, "expected 3 to 4, found 2"),
-        ("events_spooled_total{source=\"gitea\"}", 0, "expected 1 to 1, found 0"),
-        ("events_published_total{source=\"gitea\"}", 2, "expected 3 to 3, found 2"),
-        ("events_published_total{source=\"gitea\"}", 4, "expected 3 to 3, found 4"),
-        ("events_dead_total{source=\"gitea\"}", 1, "expected 0 to 0, found 1"),
-        ("spool_waiting_messages", 1, "expected 0 to 0, found 1"),
-        ("spool_dead_messages", 1, "expected 0 to 0, found 1"),
-        ("spool_full", 1, "expected 0 to 0, found 1"),
-        ("spool_broken", 1, "expected 0 to 0, found 1"),
-        ("nats_connected", 0, "expected 1 to 1, found 0"),
-        ("nats_reconnects_total", 0, "expected 1 to 18446744073709551615, found 0"),
-        ("stream_losses_total", 1, "expected 0 to 0, found 1"),
+        ("events_spooled_total{source=\"gitea\"}", 0, "expected 1, found 0"),
+        ("events_published_total{source=\"gitea\"}", 2, "expected 3, found 2"),
+        ("events_published_total{source=\"gitea\"}", 4, "expected 3, found 4"),
+        ("events_dead_total{source=\"gitea\"}", 1, "expected 0, found 1"),
+        ("spool_waiting_messages", 1, "expected 0, found 1"),
+        ("spool_dead_messages", 1, "expected 0, found 1"),
+        ("spool_full", 1, "expected 0, found 1"),
+        ("spool_broken", 1, "expected 0, found 1"),
+        ("nats_connected", 0, "expected 1, found 0"),
+        ("nats_reconnects_total", 0, "expected 1 or more, found 0"),
+        ("stream_losses_total", 1, "expected 0, found 1"),
     ] {
         let wrong = compared(&[lived(opened, Some((series, value)))], opened, &KNOWN).wrong();
         let found = wrong.iter().any(|wrong| wrong.ends_with(expected));
@@ -558,7 +558,7 @@ fn each_metric_that_is_wrong_is_found_by_its_name_with_both_numbers() {
     }
     let still = Known { reconnects: (0, 0), ..KNOWN };
     let wrong = compared(&[lived(opened, None)], opened, &still).wrong();
-    assert_eq!(wrong, ["forgewire_nats_reconnects_total: expected 0 to 0, found 1"]);
+    assert_eq!(wrong, ["forgewire_nats_reconnects_total: expected 0, found 1"]);
     let mut silent = lived(opened, None);
     silent.failed = Some("/livez: answered 503".to_owned());
     assert_eq!(compared(&[silent], opened, &KNOWN).wrong(), ["/livez: answered 503"]);
