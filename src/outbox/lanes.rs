@@ -40,13 +40,16 @@ struct Lane {
     after: RowId,
     /// The same of what came since the lane was taken: who spooled something earlier may say so later.
     since: RowId,
+    /// Behind this one all up to `after` have left: rows become visible in their order, so who says later that he
+    /// spooled one of them says nothing new, though the spool may not have removed it yet.
+    from: RowId,
     /// Whether somebody publishes it, or it stands in one of the lists.
     taken: bool,
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { coming: 0, after: RowId::END, since: RowId::END, taken: false }
+        Self { coming: 0, after: RowId::END, since: RowId::END, from: RowId::END, taken: false }
     }
 }
 
@@ -125,7 +128,9 @@ impl Lanes {
             let name = ready.pop_front()?;
             if let Some(lane) = lanes.get_mut(&name) {
                 let since = std::mem::replace(&mut lane.since, RowId::END);
-                lane.after = lane.after.min(since);
+                if since < lane.from {
+                    (lane.from, lane.after) = (since, since);
+                }
                 return Some((name, lane.after));
             }
         }
@@ -248,6 +253,23 @@ mod tests {
         lanes.left("a", row(11));
         lanes.put_back("a".into(), false, None);
         assert_eq!(taken(&lanes), Some(7));
+    }
+
+    #[test]
+    fn what_was_published_before_it_was_said_to_be_spooled_is_not_published_again() {
+        let lanes = Lanes::default();
+        lanes.spooled("a", row(7));
+        assert_eq!(taken(&lanes), Some(6));
+        // Row 8 came, was read with row 7, and only then was said to be there; nothing of it was seen of row 9.
+        lanes.left("a", row(7));
+        lanes.left("a", row(8));
+        lanes.spooled("a", row(8));
+        lanes.spooled("a", row(9));
+        lanes.put_back("a".into(), false, None);
+        assert_eq!(taken(&lanes), Some(8));
+        lanes.left("a", row(9));
+        lanes.put_back("a".into(), false, None);
+        assert!(!lanes.any());
     }
 
     #[test]

@@ -179,9 +179,9 @@ pub(crate) fn compare(
     let (published, duplicate) = (of_source("events_published"), of_source("events_duplicate"));
     let (new, twice) = (sum(&published), sum(&duplicate));
     let again = sum("forgewire_events_published_again_total");
-    // What is spooled may be published twice: it is crossed out a moment after.
-    let over = match spooled {
-        0 => gone.events.saturating_add(unanswered + again),
+    // After a loss everything is published again that is retained, also what the server still has.
+    let over = match known.losses {
+        (0, 0) => gone.events.saturating_add(unanswered + again),
         _ => u64::MAX,
     };
     let acknowledged = format!("{published} + duplicate");
@@ -192,7 +192,8 @@ pub(crate) fn compare(
     let most = known.forgotten.map_or(u64::MAX, |forgotten| known.stored + forgotten);
     check(published, new, least, most);
     if known.spool {
-        check(duplicate, twice, 0, over);
+        // What is a repeat was sent before, and not acknowledged in time: it is one of those that were spooled.
+        check(duplicate, twice, 0, over.saturating_add(spooled));
         for gauge in ["waiting_messages", "waiting_bytes", "dead_messages", "full", "broken"] {
             let name = format!("forgewire_spool_{gauge}");
             check(name.clone(), of_living(lives, &name), 0, 0);
