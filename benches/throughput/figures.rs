@@ -1,22 +1,14 @@
 //! Figures: what one round measured, what the rounds say together, what was promised.
 //!
 //! In: latencies and rounds. Out: percentiles, medians with their spread, ratios to the
-//! yardstick, verdicts.
+//! yardstick, and by [`aims`] verdicts.
 
+pub(crate) mod aims;
 pub(crate) mod outage;
+pub(crate) mod scaling;
+pub(crate) mod soak;
 
 use serde::{Deserialize, Serialize};
-
-/// The receiver must reach at least this part of the yardstick's requests per second.
-pub(crate) const MIN_RATE_RATIO: f64 = 0.75;
-/// The receiver's resident memory must stay under this, in KiB.
-pub(crate) const MAX_PEAK_KIB: u64 = 40 * 1024;
-/// Highest resident memory while bodies of 20 MiB come from 8 connections, in KiB.
-const MAX_HUGE_PEAK_KIB: u64 = 600 * 1024;
-/// Highest resident memory while pushes change 10,000 refs each, in KiB.
-const MAX_REFS_PEAK_KIB: u64 = 160 * 1024;
-/// Half of what the least patient kind of Bitbucket waits for an answer, in seconds.
-const MAX_REFS_SECONDS: f64 = 5.0;
 
 /// What one load run against one server measured.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -101,58 +93,6 @@ pub(crate) struct Ratio {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) server_cpu: f64,
-}
-
-/// One promise and what became of it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Verdict {
-    pub(crate) what: &'static str,
-    pub(crate) wanted: String,
-    pub(crate) found: String,
-    pub(crate) met: bool,
-}
-
-/// Judges the main scenario's ratio, and the highest resident memory: up to the end of the main scenario, which
-/// runs first, of the whole run, and under bodies of 20 MiB. Of pushes that change 10,000 refs, peak and median
-/// answer time in microseconds.
-pub(crate) fn verdicts(
-    rate_ratio: Option<f64>,
-    storm_peak_kib: Option<u64>,
-    peak_kib: u64,
-    huge_peak_kib: Option<u64>,
-    refs: Option<(u64, f64)>,
-) -> Vec<Verdict> {
-    let rate = rate_ratio.map(|ratio| Verdict {
-        what: "requests/s as part of the yardstick's",
-        wanted: format!("at least {MIN_RATE_RATIO:.2}"),
-        found: format!("{ratio:.2}"),
-        met: ratio >= MIN_RATE_RATIO,
-    });
-    let storm =
-        storm_peak_kib.map(|peak| memory("highest resident memory in storm", peak, MAX_PEAK_KIB));
-    let whole = memory("highest resident memory of the whole run", peak_kib, MAX_PEAK_KIB);
-    let huge =
-        huge_peak_kib.map(|peak| memory("the same with bodies of 20 MiB", peak, MAX_HUGE_PEAK_KIB));
-    let refs = refs.into_iter().flat_map(|(peak, median_us)| {
-        let seconds = median_us / 1e6;
-        let time = Verdict {
-            what: "answer to a push of 10,000 refs",
-            wanted: format!("within {MAX_REFS_SECONDS:.0} s"),
-            found: format!("{seconds:.2} s"),
-            met: seconds < MAX_REFS_SECONDS,
-        };
-        [time, memory("highest resident memory under such pushes", peak, MAX_REFS_PEAK_KIB)]
-    });
-    rate.into_iter().chain(storm).chain([whole]).chain(huge).chain(refs).collect()
-}
-
-fn memory(what: &'static str, peak_kib: u64, most: u64) -> Verdict {
-    Verdict {
-        what,
-        wanted: format!("under {} MiB", most / 1024),
-        found: format!("{:.1} MiB", mebibytes(peak_kib)),
-        met: peak_kib < most,
-    }
 }
 
 /// KiB in MiB.

@@ -1,8 +1,8 @@
 //! The load generator, a process of its own so that its CPU time is nobody else's.
 //!
 //! In: a [`Plan`] as JSON in its argument. Out: a [`Round`] as JSON on standard output. Every
-//! connection stays open and sends its next delivery when the last one was answered; what was
-//! answered within the measured time counts.
+//! connection stays open and sends its next delivery when the last one was answered, or at a given
+//! rate when its turn comes; what was answered within the measured time counts.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,10 +36,13 @@ pub(crate) struct Plan {
     pub(crate) connections: usize,
     pub(crate) bytes: usize,
     pub(crate) repositories: usize,
+    pub(crate) sources: usize,
     /// How many refs each push changes; more than one are pushed as Bitbucket Data Center does it.
     pub(crate) refs: usize,
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
+    /// Deliveries per second of all connections together; none: as fast as they are answered.
+    pub(crate) rate: Option<f64>,
 }
 
 /// What all connections share.
@@ -70,15 +73,18 @@ pub(crate) fn run(json: &str) -> Result<String> {
 
 async fn drive(plan: &Plan) -> Result<Round> {
     let host = plan.address.to_string();
-    let target = Target { host: &host, path: &plan.path, secret: &plan.secret };
+    let target =
+        Target { host: &host, path: &plan.path, sources: plan.sources, secret: &plan.secret };
     let requests = Requests::prepare(&target, plan.repositories, plan.bytes, plan.refs)?;
-    let from = Instant::now() + plan.warm_up;
+    let begun = Instant::now();
+    let from = begun + plan.warm_up;
     let to = from + plan.measured;
     let shared =
         Arc::new(Shared { requests, address: plan.address, from, to, errors: AtomicU64::new(0) });
     let mut connections = JoinSet::new();
-    for _ in 0..plan.connections {
-        connections.spawn(connection(Arc::clone(&shared)));
+    for number in 0..plan.connections {
+        let turns = Turns::of(plan, number, begun);
+        connections.spawn(connection(Arc::clone(&shared), turns));
     }
     let before = used(plan.server_pid, from).await?;
     let after = used(plan.server_pid, to).await?;
@@ -131,14 +137,43 @@ async fn used(server_pid: u32, when: Instant) -> Result<Used> {
     })
 }
 
-async fn connection(shared: Arc<Shared>) -> Tally {
+/// When one connection may send, where the rate is given.
+struct Turns {
+    next: Instant,
+    /// From one turn to the next one; none: whenever the last delivery was answered.
+    period: Option<Duration>,
+}
+
+impl Turns {
+    /// The turns of all connections are spread evenly.
+    fn of(plan: &Plan, number: usize, begun: Instant) -> Self {
+        let each = plan.rate.map(|rate| Duration::from_secs_f64(1.0 / rate.max(1.0)));
+        let times = |count: usize| each.map(|each| each * u32::try_from(count).unwrap_or(u32::MAX));
+        Self { next: begun + times(number).unwrap_or_default(), period: times(plan.connections) }
+    }
+
+    /// Waits for the turn, and says from when on the delivery is under way: from its turn, if the connection was
+    /// busy then. A server that stands still so meets everything that it kept waiting.
+    async fn take(&mut self) -> Instant {
+        let Some(period) = self.period else { return Instant::now() };
+        let turn = self.next;
+        self.next += period;
+        if Instant::now() >= turn {
+            return turn;
+        }
+        tokio::time::sleep_until(turn.into()).await;
+        Instant::now()
+    }
+}
+
+async fn connection(shared: Arc<Shared>, mut turns: Turns) -> Tally {
     let mut tally = Tally::default();
     let mut stream = None;
     let mut buffer = Vec::new();
     let mut failures = 0;
     while Instant::now() < shared.to && failures < MAX_ERRORS {
         shared.requests.write_next(&mut buffer);
-        let started = Instant::now();
+        let started = turns.take().await;
         let outcome = deliver(&mut stream, shared.address, &mut buffer);
         let outcome = tokio::time::timeout(ANSWER_TIMEOUT, outcome)
             .await

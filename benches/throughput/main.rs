@@ -24,7 +24,10 @@ mod refs;
 mod report;
 mod request;
 mod run;
+mod scaling;
 mod servers;
+mod soak;
+mod starts;
 mod yardstick;
 
 use std::ffi::OsString;

@@ -12,18 +12,20 @@ use crate::refs;
 
 /// Refs of a push in the scenario `refs`.
 const MANY_REFS: usize = 10_000;
+/// Starts of each server in the scenario `start`.
+const STARTS: u32 = 9;
 
 /// Measures forgewire beside a frozen yardstick, in one run on one machine.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "throughput")]
 pub(crate) struct Options {
-    /// Open connections of the scenario `storm`
+    /// Open connections of the scenarios `storm`, `single`, `outage` and `soak`
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=900))]
     pub(crate) connections: u16,
-    /// Bytes of one body in the scenarios `storm`, `single` and `serial`
+    /// Bytes of one body in the same scenarios and in `serial`
     #[arg(long, default_value_t = 9011, value_parser = clap::value_parser!(u32).range(1..=33_554_432))]
     pub(crate) bytes: u32,
-    /// Different repositories of all scenarios but `single`
+    /// Different repositories of all scenarios that do not say how many
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) repositories: u32,
     /// Measured seconds of a round of `storm`; the other scenarios take half of it
@@ -32,9 +34,12 @@ pub(crate) struct Options {
     /// Rounds of `storm` per server; the other scenarios take at most three, `huge` and `refs` one
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
-    /// Scenarios to run, in this order [default: all]
+    /// Scenarios to run, in this order [default: all but `soak`]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) scenario: Vec<Scenario>,
+    /// How long `soak` lasts
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub(crate) minutes: u32,
     /// Measure one server alone
     #[arg(long, value_enum, conflicts_with = "self_test")]
     pub(crate) only: Option<Only>,
@@ -76,18 +81,31 @@ pub(crate) enum Scenario {
     Large,
     /// 512 connections, bodies of 2 KiB
     Many,
+    /// No load: from the start of a process to its being ready, nine times, and its memory then
+    Start,
     /// 8 connections, bodies of 20 MiB: forgewire alone, in a process of its own
     Huge,
     /// 1 connection, pushes that change 10,000 refs each: forgewire alone, in a process of its own
     Refs,
+    /// 2 connections, bodies of 1 KiB to 16 MiB: what a KiB costs forgewire, in a process per size
+    Sizes,
+    /// As `storm`, for 1 source and for 100: forgewire alone, in a process each
+    Sources,
+    /// Bodies of 2 KiB for 1 repository and for 100,000: forgewire alone, in a process each
+    Repositories,
     /// As `storm`, then with nats-server away, then with it back: forgewire alone, in a process of its own
     Outage,
+    /// Half the rate of `storm` for `--minutes`: forgewire alone, in a process of its own; only if it is named
+    Soak,
 }
 
 impl Scenario {
     /// Whether it is about forgewire alone.
     pub(crate) const fn is_alone(self) -> bool {
-        matches!(self, Self::Huge | Self::Refs | Self::Outage)
+        !matches!(
+            self,
+            Self::Storm | Self::Single | Self::Serial | Self::Large | Self::Many | Self::Start
+        )
     }
 
     /// As it is written after `--scenario`.
@@ -98,9 +116,14 @@ impl Scenario {
             Self::Serial => "serial",
             Self::Large => "large",
             Self::Many => "many",
+            Self::Start => "start",
             Self::Huge => "huge",
             Self::Refs => "refs",
+            Self::Sizes => "sizes",
+            Self::Sources => "sources",
+            Self::Repositories => "repositories",
             Self::Outage => "outage",
+            Self::Soak => "soak",
         }
     }
 }
@@ -112,6 +135,8 @@ pub(crate) struct Workload {
     pub(crate) connections: usize,
     pub(crate) body_bytes: usize,
     pub(crate) repositories: usize,
+    /// Sources that the repositories are dealt out to.
+    pub(crate) sources: usize,
     /// How many refs each push changes, and so how many events it makes.
     pub(crate) refs: usize,
     pub(crate) rounds: u32,
@@ -119,6 +144,8 @@ pub(crate) struct Workload {
     pub(crate) warm_up: Duration,
     #[serde(rename = "measured_seconds", serialize_with = "seconds")]
     pub(crate) measured: Duration,
+    /// Deliveries per second of all connections together; none: as fast as they are answered.
+    pub(crate) rate: Option<f64>,
 }
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -128,9 +155,10 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 impl Options {
     /// The chosen scenarios, in order.
     pub(crate) fn workloads(&self) -> Vec<Workload> {
-        let chosen =
-            if self.scenario.is_empty() { Scenario::value_variants() } else { &self.scenario };
-        chosen.iter().map(|scenario| self.workload(*scenario)).collect()
+        let all = Scenario::value_variants().iter().filter(|scenario| **scenario != Scenario::Soak);
+        let chosen: Vec<Scenario> =
+            if self.scenario.is_empty() { all.copied().collect() } else { self.scenario.clone() };
+        chosen.into_iter().map(|scenario| self.workload(scenario)).collect()
     }
 
     fn workload(&self, scenario: Scenario) -> Workload {
@@ -139,10 +167,12 @@ impl Options {
             connections: usize::from(self.connections),
             body_bytes: self.bytes as usize,
             repositories: self.repositories as usize,
+            sources: 1,
             refs: 1,
             rounds: self.rounds,
             warm_up: Duration::from_secs(1),
             measured: Duration::from_secs(self.seconds.into()),
+            rate: None,
         };
         let short = Workload {
             rounds: self.rounds.min(3),
@@ -151,12 +181,18 @@ impl Options {
             ..main.clone()
         };
         match scenario {
-            Scenario::Storm => main,
-            Scenario::Outage => short,
+            Scenario::Storm | Scenario::Soak => main,
+            Scenario::Outage | Scenario::Sources => short,
             Scenario::Single => Workload { repositories: 1, ..short },
             Scenario::Serial => Workload { connections: 1, ..short },
             Scenario::Large => Workload { connections: 100, body_bytes: 20 * 1024, ..short },
             Scenario::Many => Workload { connections: 512, body_bytes: 2 * 1024, ..short },
+            Scenario::Start => Workload { connections: 0, rounds: STARTS, ..short },
+            Scenario::Sizes => Workload { connections: 2, repositories: 1, ..short },
+            // Long enough for most of the repositories to be seen in every round.
+            Scenario::Repositories => {
+                Workload { body_bytes: 2 * 1024, measured: main.measured, ..short }
+            }
             // Each connection has a repository of its own, and so a payload of its own.
             Scenario::Huge => Workload {
                 connections: 8,

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::disk::{self, FileSystem};
@@ -77,7 +77,7 @@ async fn round(options: &Options, workload: &Workload, directory: &Path) -> Resu
     if stored != healthy.accepted {
         bail!("{} deliveries were accepted, the stream holds {stored} messages", healthy.accepted);
     }
-    server.stream.purge().await.context("cannot empty the stream")?;
+    server.empty().await?;
     let peak = |server: &Server| process::memory(server.daemon.pid()).map(|own| own.peak_kib);
     let healthy_peak = peak(&server)?;
 

@@ -41,7 +41,8 @@ struct Shape {
 /// When no push fits into `bytes`; the message names the smallest size.
 pub(crate) fn push(repository: usize, bytes: usize) -> Result<String> {
     let whole = (1..=MAX_COMMITS).rev().map(|commits| Shape { commits, whole: true });
-    let brief = (1..=MAX_COMMITS).rev().map(|commits| Shape { commits, whole: false });
+    // Without a commit: a branch that begins where another one is.
+    let brief = (0..=MAX_COMMITS).rev().map(|commits| Shape { commits, whole: false });
     let mut smallest = 0;
     for shape in whole.chain(brief) {
         let base = render(repository, shape, "", "");

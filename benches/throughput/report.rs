@@ -2,10 +2,11 @@
 //!
 //! In: [`Results`]. Out: text.
 
+mod alone;
+
 use std::fmt::Write as _;
 
 use crate::figures::{Ratio, Spread, Summary, mebibytes};
-use crate::outage::OutageResult;
 use crate::run::{Measurement, Results, ScenarioResult, ServerFacts};
 
 /// From this part of a core on, the load generator may have been what limited the rate.
@@ -31,16 +32,15 @@ fn write_all(text: &mut String, results: &Results) -> std::fmt::Result {
         machine.rustc,
         if machine.optimised { "" } else { ", NOT OPTIMISED: the figures mean nothing" },
     )?;
-    for scenario in &results.scenarios {
+    for scenario in &results.found.scenarios {
         write_scenario(text, scenario)?;
     }
-    if let Some(outage) = &results.outage {
-        write_outage(text, outage)?;
-    }
+    alone::write(text, &results.found)?;
     writeln!(text)?;
     for server in &results.servers {
         write_server(text, server)?;
     }
+    writeln!(text)?;
     for verdict in &results.verdicts {
         let word = if verdict.met { "met" } else { "NOT met" };
         writeln!(text, "{}: {}, wanted {}: {word}", verdict.what, verdict.found, verdict.wanted)?;
@@ -74,8 +74,13 @@ fn write_scenario(text: &mut String, scenario: &ScenarioResult) -> std::fmt::Res
     if let Some(ratio) = &scenario.ratio {
         write_ratio(text, ratio)?;
     }
-    let busiest = scenario.measurements.iter().flat_map(|measurement| &measurement.rounds);
-    let busiest = busiest.map(|round| round.load_cores).fold(0.0, f64::max);
+    let rounds = scenario.measurements.iter().flat_map(|measurement| &measurement.rounds);
+    let busiest = rounds.clone().map(|round| round.load_cores).fold(0.0, f64::max);
+    let cost = Spread::of(rounds.map(|round| round.load_cores * 1e6 / round.requests_per_second));
+    if let Some(cost) = cost {
+        let cost = spread(&cost, 1.0, 1);
+        writeln!(text, "{:<16}{cost:>91}", "load generator")?;
+    }
     if busiest > BUSY_GENERATOR {
         writeln!(
             text,
@@ -83,63 +88,6 @@ fn write_scenario(text: &mut String, scenario: &ScenarioResult) -> std::fmt::Res
         )?;
     }
     Ok(())
-}
-
-fn write_outage(text: &mut String, outage: &OutageResult) -> std::fmt::Result {
-    let OutageResult { workload, file_system, summary, .. } = outage;
-    writeln!(
-        text,
-        "\noutage: {} connections, bodies of {} bytes, {} repositories, {} rounds of {} s each way; medians (lowest..highest)",
-        workload.connections,
-        workload.body_bytes,
-        workload.repositories,
-        workload.rounds,
-        workload.measured.as_secs_f64(),
-    )?;
-    let Some(of) = summary else { return writeln!(text, "no figures") };
-    writeln!(
-        text,
-        "{:<16}{:>24}{:>14}{:>22}{:>22}{:>24}",
-        "", "per second", "of healthy", "p50 ms", "p99 ms", "peak MiB so far"
-    )?;
-    let ratio = |ratio: &Spread| format!("{:.2}", ratio.median);
-    let ms = |latency: &Spread| spread(latency, 1000.0, 2);
-    let mib = |peak: &Spread| spread(peak, 1024.0, 1);
-    let rows = [
-        (
-            "healthy",
-            &of.healthy_rate,
-            None,
-            Some((&of.healthy_p50_us, &of.healthy_p99_us)),
-            &of.peak_healthy_kib,
-        ),
-        (
-            "NATS away",
-            &of.away_rate,
-            Some(&of.accepted_ratio),
-            Some((&of.away_p50_us, &of.away_p99_us)),
-            &of.peak_away_kib,
-        ),
-        ("drain", &of.drain_rate, Some(&of.drain_ratio), None, &of.peak_drained_kib),
-    ];
-    for (name, rate, of_healthy, latencies, peak) in rows {
-        writeln!(
-            text,
-            "{name:<16}{:>24}{:>14}{:>22}{:>22}{:>24}",
-            spread(rate, 1.0, 0),
-            of_healthy.map(ratio).unwrap_or_default(),
-            latencies.map(|(p50, _)| ms(p50)).unwrap_or_default(),
-            latencies.map(|(_, p99)| ms(p99)).unwrap_or_default(),
-            mib(peak)
-        )?;
-    }
-    writeln!(
-        text,
-        "the spool is on {}{}; writing one body and its sync take {} ms",
-        file_system.name,
-        if file_system.is_memory { ", WHICH IS MEMORY: the figures mean nothing" } else { "" },
-        ms(&of.sync_us)
-    )
 }
 
 fn write_measurement(text: &mut String, measurement: &Measurement) -> std::fmt::Result {

@@ -22,6 +22,9 @@ const MAX_PREPARED: usize = 1 << 30;
 pub(crate) struct Target<'t> {
     pub(crate) host: &'t str,
     pub(crate) path: &'t str,
+    /// How many sources the repositories are dealt out to: the first is at `path`, the second at `path` with `-2`
+    /// behind it.
+    pub(crate) sources: usize,
     pub(crate) secret: &'t str,
 }
 
@@ -29,6 +32,8 @@ pub(crate) struct Target<'t> {
 pub(crate) struct Requests {
     prepared: Vec<Prepared>,
     given: AtomicU64,
+    /// Which of them is the first, so that a short run does not always show the same ones.
+    first: usize,
     /// Different in every process, so that a delivery id never comes twice on one server.
     run: u64,
 }
@@ -66,18 +71,21 @@ impl Requests {
                 if body.len() != bytes {
                     bail!("a push of {refs} refs has {} bytes, not {bytes}", body.len());
                 }
-                let head = head(target, &body, named)?;
+                let path = path(target, repository);
+                let head = head(target, &path, &body, named)?;
                 Ok(Prepared { head, body })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { prepared, given: AtomicU64::new(0), run: getrandom::u64()? })
+        let run = getrandom::u64()?;
+        let first = usize::try_from(run % repositories as u64)?;
+        Ok(Self { prepared, given: AtomicU64::new(0), first, run })
     }
 
     /// Replaces the content of `buffer` with the next request.
     pub(crate) fn write_next(&self, buffer: &mut Vec<u8>) {
         buffer.clear();
         let number = self.given.fetch_add(1, Ordering::Relaxed);
-        let place = number % self.prepared.len() as u64;
+        let place = (number + self.first as u64) % self.prepared.len() as u64;
         let Some(request) = usize::try_from(place).ok().and_then(|at| self.prepared.get(at)) else {
             return;
         };
@@ -92,8 +100,21 @@ impl Requests {
     }
 }
 
-fn head(target: &Target<'_>, body: &str, named: fn(&str) -> String) -> Result<Vec<String>> {
-    let Target { host, path, secret } = target;
+/// Where the pushes of this repository go.
+fn path(target: &Target<'_>, repository: usize) -> String {
+    match repository % target.sources.max(1) {
+        0 => target.path.to_owned(),
+        source => format!("{}-{}", target.path, source + 1),
+    }
+}
+
+fn head(
+    target: &Target<'_>,
+    path: &str,
+    body: &str,
+    named: fn(&str) -> String,
+) -> Result<Vec<String>> {
+    let Target { host, secret, .. } = target;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
     mac.update(body.as_bytes());
     let mut sha256 = String::new();

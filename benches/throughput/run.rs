@@ -7,14 +7,19 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
+use crate::figures::aims::{self, Verdict};
 use crate::figures::outage::OutageSummary;
-use crate::figures::{Ratio, Round, Summary, Verdict, verdicts};
+use crate::figures::soak::SoakSummary;
+use crate::figures::{Ratio, Round, Summary};
 use crate::load::Plan;
 use crate::machine::Machine;
 use crate::options::{Only, Options, Scenario, Workload};
 use crate::outage::{self, OutageResult};
 use crate::process::{self, Memory};
+use crate::scaling::{self, ScalingResult};
 use crate::servers::{Nats, SECRET, Server};
+use crate::soak::{self, SoakResult};
+use crate::starts::{self, StartResult};
 
 /// First argument that makes this executable the load generator.
 pub(crate) const LOAD: &str = "load";
@@ -25,11 +30,21 @@ pub(crate) struct Results {
     pub(crate) machine: Machine,
     pub(crate) extra_config: String,
     pub(crate) servers: Vec<ServerFacts>,
-    pub(crate) scenarios: Vec<ScenarioResult>,
-    pub(crate) outage: Option<OutageResult>,
+    #[serde(flatten)]
+    pub(crate) found: Found,
     pub(crate) verdicts: Vec<Verdict>,
     /// What broke: not slow, but wrong.
     pub(crate) problems: Vec<String>,
+}
+
+/// What the scenarios found, by kind.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Found {
+    pub(crate) scenarios: Vec<ScenarioResult>,
+    pub(crate) starts: Option<StartResult>,
+    pub(crate) scaling: Vec<ScalingResult>,
+    pub(crate) outage: Option<OutageResult>,
+    pub(crate) soak: Option<SoakResult>,
 }
 
 /// What one server showed over the whole run.
@@ -60,6 +75,35 @@ pub(crate) struct Measurement {
     pub(crate) rounds: Vec<Round>,
 }
 
+/// What every scenario runs in.
+pub(crate) struct World<'w> {
+    pub(crate) options: &'w Options,
+    pub(crate) nats: &'w Nats,
+    pub(crate) directory: &'w Path,
+    /// Gets a line per round.
+    pub(crate) progress: fn(&str),
+}
+
+impl World<'_> {
+    /// A forgewire beside the others, with a directory of its own.
+    pub(crate) async fn forgewire(
+        &self,
+        name: &str,
+        extra: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Server> {
+        let own = self.directory.join(name);
+        std::fs::create_dir(&own)
+            .with_context(|| format!("cannot make the directory {}", own.display()))?;
+        let extra = format!("{}\n{extra}", self.options.extra_config);
+        Server::forgewire(self.nats, &own, &extra, settings).await
+    }
+}
+
+/// By default half of the largest bodies would be told to come again.
+pub(crate) const MUCH_ROOM: &[(&str, &str)] =
+    &[("FORGEWIRE_HTTP__MAX_BUFFERED_BYTES", "536870912")];
+
 /// Runs all that `options` ask for. `progress` gets a line per round.
 ///
 /// # Errors
@@ -73,60 +117,67 @@ pub(crate) async fn run(options: &Options, progress: fn(&str)) -> Result<Results
         .context("cannot make a directory for the run")?;
     let nats = Nats::start(&options.nats_server, directory.path()).await?;
     let machine = Machine::look(nats.client.server_info().version);
-    let mut servers = start(options, &nats, directory.path()).await?;
-    let mut scenarios = Vec::new();
-    let mut away = None;
+    let world = World { options, nats: &nats, directory: directory.path(), progress };
+    let mut servers = start(&world).await?;
+    let mut found = Found::default();
     let mut problems = Vec::new();
     for workload in options.workloads() {
-        let is_alone = workload.scenario.is_alone();
-        if is_alone && (options.self_test || options.only == Some(Only::Yardstick)) {
+        let only_yardstick = options.self_test || options.only == Some(Only::Yardstick);
+        if workload.scenario.is_alone() && only_yardstick {
             continue;
         }
-        let outcome = if workload.scenario == Scenario::Outage {
-            let result = outage::run(options, workload, directory.path(), progress).await;
-            result.map(|result| away = Some(result))
-        } else if is_alone {
-            let mut alone = [alone(options, &workload, &nats, directory.path()).await?];
-            let result = scenario(workload, &mut alone, &mut problems, progress).await;
-            result.map(|result| scenarios.push(result))
-        } else {
-            let result = scenario(workload, &mut servers, &mut problems, progress).await;
-            result.map(|result| scenarios.push(result))
-        };
-        if let Err(error) = outcome {
+        if let Err(error) = one(&world, workload, &mut servers, &mut found, &mut problems).await {
             problems.push(format!("{error:#}"));
             break;
         }
     }
-    let servers: Vec<ServerFacts> = servers.iter().map(facts).collect();
+    let servers = servers.iter().map(facts).collect();
     // A broken run proves no promise: a dead process, for one, has little memory.
-    let mut verdicts = Vec::new();
-    if problems.is_empty() {
-        verdicts.extend(judge(&servers, &scenarios));
-        let summary = away.as_ref().and_then(|result| result.summary);
-        verdicts.extend(summary.iter().flat_map(OutageSummary::verdicts));
-    }
+    let verdicts = if problems.is_empty() { judge(&found) } else { Vec::new() };
     let extra_config = options.extra_config.clone();
-    Ok(Results { machine, extra_config, servers, scenarios, outage: away, verdicts, problems })
+    Ok(Results { machine, extra_config, servers, found, verdicts, problems })
 }
 
-/// The yardstick refuses such bodies or makes one message of them, and the memory of the others is judged without
-/// them: so they go to a forgewire of their own.
-async fn alone(
-    options: &Options,
-    workload: &Workload,
-    nats: &Nats,
-    directory: &Path,
-) -> Result<Server> {
-    let own = directory.join(workload.scenario.name());
-    std::fs::create_dir(&own).context("cannot make a directory for the scenario")?;
-    // By default half of the bodies would be told to come again.
-    let room = [("FORGEWIRE_HTTP__MAX_BUFFERED_BYTES", "536870912")];
-    let room = if workload.scenario == Scenario::Huge { &room[..] } else { &[] };
-    Server::forgewire(nats, &own, &options.extra_config, room).await
+/// Runs one scenario and notes what it found.
+async fn one(
+    world: &World<'_>,
+    workload: Workload,
+    servers: &mut [Server],
+    found: &mut Found,
+    problems: &mut Vec<String>,
+) -> Result<()> {
+    match workload.scenario {
+        Scenario::Start => found.starts = Some(starts::run(world, workload).await?),
+        Scenario::Sizes | Scenario::Sources | Scenario::Repositories => {
+            found.scaling.push(scaling::run(world, workload, problems).await?);
+        }
+        Scenario::Outage => {
+            let result = outage::run(world.options, workload, world.directory, world.progress);
+            found.outage = Some(result.await?);
+        }
+        Scenario::Soak => found.soak = Some(soak::run(world, workload, problems).await?),
+        Scenario::Huge | Scenario::Refs => {
+            // The yardstick refuses such bodies or makes one message of them, and the memory of the others is
+            // judged without them: so they go to a forgewire of their own.
+            let room = if workload.scenario == Scenario::Huge { MUCH_ROOM } else { &[] };
+            let own = world.forgewire(workload.scenario.name(), "", room).await?;
+            let result = scenario(workload, &mut [own], problems, world.progress).await?;
+            found.scenarios.push(result);
+        }
+        Scenario::Storm
+        | Scenario::Single
+        | Scenario::Serial
+        | Scenario::Large
+        | Scenario::Many => {
+            let result = scenario(workload, servers, problems, world.progress).await?;
+            found.scenarios.push(result);
+        }
+    }
+    Ok(())
 }
 
-async fn start(options: &Options, nats: &Nats, directory: &Path) -> Result<Vec<Server>> {
+async fn start(world: &World<'_>) -> Result<Vec<Server>> {
+    let World { options, nats, directory, .. } = *world;
     let mut servers = Vec::new();
     if options.only != Some(Only::Forgewire) {
         servers.push(Server::yardstick("yardstick", nats, directory).await?);
@@ -147,25 +198,14 @@ async fn scenario(
 ) -> Result<ScenarioResult> {
     let mut rounds: Vec<Vec<Round>> = servers.iter().map(|_| Vec::new()).collect();
     for number in 1..=workload.rounds {
-        for (server, rounds) in servers.iter_mut().zip(&mut rounds) {
-            let round = round(&workload, server).await?;
-            progress(&format!(
-                "{} {number}/{}: {}, {:.0} requests/s",
-                workload.scenario.name(),
-                workload.rounds,
-                server.name,
-                round.requests_per_second
-            ));
-            if round.errors > 0 {
-                let first = round.first_error.as_deref().unwrap_or("unknown");
-                problems.push(format!(
-                    "{}: {} of {}'s answers were errors, the first: {first}",
-                    workload.scenario.name(),
-                    round.errors,
-                    server.name
-                ));
-            }
-            rounds.push(round);
+        let mut both: Vec<_> = servers.iter_mut().zip(&mut rounds).collect();
+        // Each goes first as often as the other: a machine that gets slower or faster meets both.
+        if number % 2 == 0 {
+            both.reverse();
+        }
+        for (server, rounds) in both {
+            let at = format!("{} {number}/{}", workload.scenario.name(), workload.rounds);
+            rounds.push(noted(&at, &workload, server, problems, progress).await?);
         }
     }
     let measurements: Vec<Measurement> = servers
@@ -185,6 +225,26 @@ async fn scenario(
     Ok(ScenarioResult { workload, measurements, ratio })
 }
 
+/// One round, with a line of progress, and with its errors among the problems.
+pub(crate) async fn noted(
+    at: &str,
+    workload: &Workload,
+    server: &mut Server,
+    problems: &mut Vec<String>,
+    progress: fn(&str),
+) -> Result<Round> {
+    let round = round(workload, server).await?;
+    progress(&format!("{at}: {}, {:.0} requests/s", server.name, round.requests_per_second));
+    if round.errors > 0 {
+        let first = round.first_error.as_deref().unwrap_or("unknown");
+        problems.push(format!(
+            "{at}: {} of {}'s answers were errors, the first: {first}",
+            round.errors, server.name
+        ));
+    }
+    Ok(round)
+}
+
 /// Loads `server` once, compares what it promised with what was stored, empties the stream.
 async fn round(workload: &Workload, server: &mut Server) -> Result<Round> {
     let loaded = load(&plan(workload, server)).await;
@@ -201,7 +261,7 @@ async fn round(workload: &Workload, server: &mut Server) -> Result<Round> {
             round.accepted
         );
     }
-    server.stream.purge().await.context("cannot empty the stream")?;
+    server.empty().await?;
     Ok(round)
 }
 
@@ -215,9 +275,11 @@ pub(crate) fn plan(workload: &Workload, server: &Server) -> Plan {
         connections: workload.connections,
         bytes: workload.body_bytes,
         repositories: workload.repositories,
+        sources: workload.sources,
         refs: workload.refs,
         warm_up: workload.warm_up,
         measured: workload.measured,
+        rate: workload.rate,
     }
 }
 
@@ -242,27 +304,24 @@ fn facts(server: &Server) -> ServerFacts {
     }
 }
 
-fn judge(servers: &[ServerFacts], scenarios: &[ScenarioResult]) -> Vec<Verdict> {
-    let Some(forgewire) = servers.iter().find(|server| server.name == "forgewire") else {
-        return Vec::new();
-    };
-    // Its figures say nothing of memory unless it was the first: what a process held once, it held at most.
-    let first = scenarios.first().filter(|result| result.workload.scenario == Scenario::Storm);
-    let storm = scenarios.iter().find(|result| result.workload.scenario == Scenario::Storm);
-    let ratio = storm.and_then(|result| result.ratio);
-    let own =
-        first.and_then(|result| result.measurements.iter().find(|own| own.server == "forgewire"));
-    let alone = |scenario| {
-        let result = scenarios.iter().find(|result| result.workload.scenario == scenario);
-        result.and_then(|result| result.measurements.first())
-    };
-    let (huge, refs) = (alone(Scenario::Huge), alone(Scenario::Refs));
-    let refs = refs.and_then(|own| Some((own.memory.peak_kib, own.summary?.p50_us.median)));
-    verdicts(
-        ratio.map(|ratio| ratio.requests_per_second),
-        own.map(|own| own.memory.peak_kib),
-        forgewire.end.peak_kib,
-        huge.map(|measurement| measurement.memory.peak_kib),
-        refs,
-    )
+fn judge(found: &Found) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for result in &found.scenarios {
+        let scenario = result.workload.scenario;
+        verdicts.extend(result.ratio.iter().flat_map(|ratio| aims::beside(scenario, ratio)));
+        let own = result.measurements.iter().find(|own| own.server == "forgewire");
+        let Some(Measurement { memory, summary: Some(summary), .. }) = own else { continue };
+        match scenario {
+            Scenario::Huge => verdicts.push(aims::huge(memory.peak_kib)),
+            Scenario::Refs => verdicts.extend(aims::refs(memory.peak_kib, summary.p50_us.median)),
+            _ => verdicts.push(aims::peak(scenario, memory.peak_kib)),
+        }
+    }
+    verdicts.extend(found.starts.iter().flat_map(StartResult::verdicts));
+    verdicts.extend(found.scaling.iter().flat_map(ScalingResult::verdicts));
+    let outage = found.outage.as_ref().and_then(|result| result.summary);
+    verdicts.extend(outage.iter().flat_map(OutageSummary::verdicts));
+    let soak = found.soak.as_ref().and_then(|result| result.summary);
+    verdicts.extend(soak.iter().flat_map(SoakSummary::verdicts));
+    verdicts
 }

@@ -83,6 +83,7 @@ pub(crate) struct Server {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     pub(crate) stream: stream::Stream,
+    jetstream: jetstream::Context,
     /// From the start of the process until `/readyz` said 200.
     pub(crate) ready: Duration,
     /// Before the first delivery.
@@ -118,7 +119,8 @@ impl Server {
         let mut daemon = Daemon::start(name, command, directory)?;
         let ready = wait_ready(&mut daemon, address, begun).await?;
         let idle = process::memory(daemon.pid())?;
-        Ok(Self { name, address, stream, ready, idle, daemon })
+        let jetstream = nats.jetstream.clone();
+        Ok(Self { name, address, stream, jetstream, ready, idle, daemon })
     }
 
     /// Starts forgewire; it creates its stream itself. `settings` are given by its environment.
@@ -163,12 +165,24 @@ impl Server {
             .await
             .context("forgewire is ready, but its stream is not there")?;
         require_equal_stream(&stream.cached_info().config)?;
-        Ok(Self { name, address, stream, ready, idle, daemon })
+        let jetstream = nats.jetstream.clone();
+        Ok(Self { name, address, stream, jetstream, ready, idle, daemon })
     }
 
     /// Messages that the stream holds now.
     pub(crate) async fn stored(&self) -> Result<u64> {
         Ok(self.stream.get_info().await?.state.messages)
+    }
+
+    /// Takes everything out of the stream, and out of the bucket of what is too large for it.
+    pub(crate) async fn empty(&self) -> Result<()> {
+        self.stream.purge().await.context("cannot empty the stream")?;
+        let name = &self.stream.cached_info().config.name;
+        // The yardstick has none.
+        if let Ok(bucket) = self.jetstream.get_stream(format!("OBJ_{name}_LARGE")).await {
+            bucket.purge().await.context("cannot empty the bucket")?;
+        }
+        Ok(())
     }
 }
 

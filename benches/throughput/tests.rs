@@ -26,12 +26,16 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::figures::outage::{Drain, OutageRound, OutageSummary};
-use crate::figures::{Round, Spread, Summary, percentile, verdicts};
+use crate::figures::scaling::{Point, growth, of_first};
+use crate::figures::soak::{Leg, SoakSummary};
+use crate::figures::{Ratio, Round, Spread, Summary, aims, percentile, scaling};
 use crate::options::{Options, Scenario};
+use crate::process::Memory;
 use crate::request::{Requests, Target};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-const TARGET: Target<'_> = Target { host: "forge.example", path: "/hooks/gitea", secret: SECRET };
+const TARGET: Target<'_> =
+    Target { host: "forge.example", path: "/hooks/gitea", sources: 1, secret: SECRET };
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -46,7 +50,7 @@ proptest! {
 
 #[test]
 fn a_push_reads_as_gitea_writes_it() {
-    for bytes in [2048, 9011, 20_480] {
+    for bytes in [2048, 9011, 20_480, 1 << 24] {
         let text = payload::push(7, bytes).unwrap();
         let push: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(push["ref"], "refs/heads/main");
@@ -70,6 +74,14 @@ fn a_whole_push_names_its_head_commit_and_files() {
     assert_eq!(push["head_commit"], push["commits"][0]);
     let oldest = push["commits"].as_array().unwrap().last().unwrap();
     assert!(oldest["modified"].as_array().unwrap().len() > 2, "the size comes from files");
+}
+
+#[test]
+fn the_smallest_push_is_of_a_branch_without_commits() {
+    let text = payload::push(0, 1024).unwrap();
+    assert_eq!(text.len(), 1024);
+    let push: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&push["total_commits"], &push["commits"]), (&0.into(), &Value::Array(vec![])));
 }
 
 #[test]
@@ -154,7 +166,7 @@ fn an_answer_without_a_sane_length_is_an_error() {
 #[test]
 fn the_load_counts_what_was_answered_202() {
     let (address, answering) = serve("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
-    let round = run_load(address);
+    let round = run_load(address, None);
     let served: u64 = answering.join().unwrap();
     assert_eq!((round.errors, round.accepted), (0, served));
     assert!(round.measured > 0 && round.measured <= served, "{round:?}");
@@ -162,9 +174,33 @@ fn the_load_counts_what_was_answered_202() {
 }
 
 #[test]
+fn a_given_rate_is_kept() {
+    let (address, answering) = serve("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
+    let round = run_load(address, Some(100.0));
+    // 220 ms of it, with one more at either end; without a rate there are thousands.
+    assert_eq!(round.errors, 0);
+    assert!((2..=24).contains(&answering.join().unwrap()), "{round:?}");
+}
+
+#[test]
+fn repositories_are_dealt_out_to_the_sources() {
+    let target = Target { sources: 3, ..TARGET };
+    let requests = Requests::prepare(&target, 7, 2048, 1).unwrap();
+    let mut buffer = Vec::new();
+    let mut paths = HashSet::new();
+    for _ in 0..7 {
+        requests.write_next(&mut buffer);
+        let text = std::str::from_utf8(&buffer).unwrap();
+        paths.insert(text.split(' ').nth(1).unwrap().to_owned());
+    }
+    let wanted = ["/hooks/gitea", "/hooks/gitea-2", "/hooks/gitea-3"].map(str::to_owned);
+    assert_eq!(paths, HashSet::from(wanted));
+}
+
+#[test]
 fn a_refusal_is_an_error_and_is_quoted() {
     let (address, _server) = serve("HTTP/1.1 503 No\r\ncontent-length: 4\r\n\r\nfull");
-    let round = run_load(address);
+    let round = run_load(address, None);
     assert_eq!(round.accepted, 0);
     assert!(round.errors > 0);
     assert!(round.first_error.unwrap().ends_with("full"));
@@ -204,7 +240,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<()> {
     reader.read_exact(&mut vec![0; length]).ok()
 }
 
-fn run_load(address: SocketAddr) -> Round {
+fn run_load(address: SocketAddr, rate: Option<f64>) -> Round {
     let plan = load::Plan {
         address,
         path: "/hooks/gitea".to_owned(),
@@ -213,9 +249,11 @@ fn run_load(address: SocketAddr) -> Round {
         connections: 1,
         bytes: 2048,
         repositories: 4,
+        sources: 1,
         refs: 1,
         warm_up: Duration::from_millis(20),
         measured: Duration::from_millis(200),
+        rate,
     };
     let json = load::run(&serde_json::to_string(&plan).unwrap()).unwrap();
     serde_json::from_str(&json).unwrap()
@@ -247,23 +285,80 @@ fn a_ratio_compares_medians() {
     assert_eq!(ratio.requests_per_second.to_string(), "0.75");
 }
 
+fn met(verdicts: impl IntoIterator<Item = aims::Verdict>) -> Vec<bool> {
+    verdicts.into_iter().map(|verdict| verdict.met).collect()
+}
+
 #[test]
-fn a_promise_is_judged_at_its_edge() {
-    let met = |ratio, storm, whole| -> Vec<bool> {
-        let huge = whole * 15;
-        verdicts(Some(ratio), Some(storm), whole, Some(huge), None)
-            .iter()
-            .map(|verdict| verdict.met)
-            .collect()
+fn what_is_promised_beside_the_yardstick_is_judged_at_its_edge() {
+    let beside = |scenario, requests_per_second, p50, p99, server_cpu| {
+        met(aims::beside(scenario, &Ratio { requests_per_second, p50, p99, server_cpu }))
     };
-    assert_eq!(met(0.75, 40 * 1024 - 1, 40 * 1024 - 1), [true, true, true, true]);
-    assert_eq!(met(0.749, 40 * 1024, 40 * 1024), [false, false, false, false]);
-    assert_eq!(met(0.75, 1, 40 * 1024), [true, true, false, false]);
-    assert_eq!(
-        verdicts(None, None, 1, None, None).len(),
-        1,
-        "without a yardstick there is no ratio"
-    );
+    assert_eq!(beside(Scenario::Storm, 1.0, 9.0, 1.0, 1.1), [true, true, true]);
+    assert_eq!(beside(Scenario::Storm, 0.999, 0.0, 1.001, 1.101), [false, false, false]);
+    assert_eq!(beside(Scenario::Serial, 0.1, 1.2, 9.0, 9.0), [true]);
+    assert_eq!(beside(Scenario::Serial, 9.0, 1.201, 0.0, 0.0), [false]);
+    for scenario in [Scenario::Large, Scenario::Many] {
+        assert_eq!(beside(scenario, 0.95, 9.0, 9.0, 9.0), [true]);
+        assert_eq!(beside(scenario, 0.949, 0.0, 0.0, 0.0), [false]);
+    }
+    assert!(beside(Scenario::Single, 0.0, 9.0, 9.0, 9.0).is_empty(), "nothing is promised");
+}
+
+#[test]
+fn memory_and_starts_are_judged_at_their_edge() {
+    assert!(aims::peak(Scenario::Storm, 40 * 1024 - 1).met);
+    assert!(!aims::peak(Scenario::Many, 40 * 1024).met);
+    assert!(aims::huge(600 * 1024 - 1).met && !aims::huge(600 * 1024).met);
+    assert_eq!(met(aims::refs(160 * 1024 - 1, 4.9e6)), [true, true]);
+    assert_eq!(met(aims::refs(160 * 1024, 5e6)), [false, false]);
+    assert_eq!(met(aims::start(99.9, 20.0 * 1024.0 - 1.0)), [true, true]);
+    assert_eq!(met(aims::start(100.0, 20.0 * 1024.0)), [false, false]);
+}
+
+fn point(amount: usize, body_bytes: usize, server_cpu_us: f64, peak_kib: u64) -> Point {
+    let rounds = vec![Round { server_cpu_us, ..Round::default() }];
+    let memory = Memory { peak_kib, resident_kib: peak_kib };
+    let summary = Summary::of(&rounds);
+    Point { amount, body_bytes, summary, memory, idle: Memory::default(), rounds }
+}
+
+#[test]
+fn a_kib_is_compared_with_one_of_the_next_smaller_body() {
+    let kib = |kib: usize, cost| point(kib << 10, kib << 10, cost, 0);
+    // Twice as dear per KiB where it does not count, and then 10 % dearer.
+    let points = [kib(16, 16.0), kib(64, 128.0), kib(256, 256.0), kib(1024, 1126.4)];
+    let rounded = growth(&points).into_iter().map(|growth| growth.map(|of| format!("{of:.2}")));
+    let wanted = [None, Some("2.00"), Some("0.50"), Some("1.10")];
+    assert_eq!(rounded.collect::<Vec<_>>(), wanted.map(|of| of.map(str::to_owned)));
+    assert_eq!(met(scaling::verdicts(Scenario::Sizes, &points)), [true]);
+    let dearer = [kib(64, 64.0), kib(256, 282.0)];
+    assert_eq!(met(scaling::verdicts(Scenario::Sizes, &dearer)), [false]);
+    assert!(scaling::verdicts(Scenario::Sizes, &dearer[..1]).is_empty());
+}
+
+#[test]
+fn many_are_compared_with_one() {
+    let same = [point(1, 2048, 50.0, 1000), point(100, 2048, 55.0, 1100)];
+    assert_eq!(of_first(&same), [Some(1.0), Some(1.1)]);
+    assert_eq!(met(scaling::verdicts(Scenario::Sources, &same)), [true, true]);
+    let more = [point(1, 2048, 50.0, 1000), point(100, 2048, 56.0, 1101)];
+    assert_eq!(met(scaling::verdicts(Scenario::Repositories, &more)), [false, false]);
+}
+
+#[test]
+fn a_soak_compares_its_ends() {
+    let leg =
+        |p99_us, resident_kib| Leg { round: Round { p99_us, ..Round::default() }, resident_kib };
+    let mut legs = vec![leg(500.0, 500); 20];
+    legs[..2].fill(leg(10.0, 1000));
+    legs[18..].fill(leg(11.0, 1100));
+    let summary = SoakSummary::of(&legs).unwrap();
+    assert_eq!((summary.memory_ratio(), summary.p99_ratio()), (1.1, 1.1));
+    assert_eq!(met(summary.verdicts()), [true, true]);
+    legs[18..].fill(leg(11.1, 1101));
+    assert_eq!(met(SoakSummary::of(&legs).unwrap().verdicts()), [false, false]);
+    assert!(SoakSummary::of(&legs[..1]).is_none());
 }
 
 fn outage(healthy: f64, away: f64, p99_us: f64, drain: Drain) -> OutageRound {
@@ -273,13 +368,12 @@ fn outage(healthy: f64, away: f64, p99_us: f64, drain: Drain) -> OutageRound {
 
 #[test]
 fn the_promises_of_an_outage_are_judged_at_their_edge() {
-    let met = |away, p99_us, messages| -> Vec<bool> {
+    let judged = |away, p99_us, messages| {
         let drain = Drain { messages, seconds: 1.0 };
-        let summary = OutageSummary::of(&[outage(1000.0, away, p99_us, drain)]).unwrap();
-        summary.verdicts().iter().map(|verdict| verdict.met).collect()
+        met(OutageSummary::of(&[outage(1000.0, away, p99_us, drain)]).unwrap().verdicts())
     };
-    assert_eq!(met(500.0, 49_999.0, 1001), [true, true, true]);
-    assert_eq!(met(499.0, 50_000.0, 1000), [false, false, false]);
+    assert_eq!(judged(500.0, 49_999.0, 1001), [true, true, true]);
+    assert_eq!(judged(499.0, 50_000.0, 1000), [false, false, false]);
     assert!(OutageSummary::of(&[]).is_none());
 }
 
@@ -365,13 +459,16 @@ fn the_command_line_is_well_formed() {
     Options::command().debug_assert();
     let options = Options::parse_from(["throughput", "--rounds", "9", "--bench"]);
     let workloads = options.workloads();
-    assert_eq!(workloads.len(), 8);
+    assert_eq!(workloads.len(), 12);
+    assert!(workloads.iter().all(|workload| workload.scenario != Scenario::Soak));
     let storm = &workloads[0];
     assert_eq!((storm.scenario, storm.connections, storm.rounds), (Scenario::Storm, 32, 9));
     assert_eq!((storm.body_bytes, storm.repositories), (9011, 256));
-    let outage = &workloads[7];
+    let outage = &workloads[11];
     assert_eq!((outage.scenario, outage.connections, outage.rounds), (Scenario::Outage, 32, 3));
     assert_eq!((outage.body_bytes, outage.repositories), (9011, 256));
+    let soak = Options::parse_from(["throughput", "--scenario", "soak", "--minutes", "1"]);
+    assert_eq!((soak.workloads().len(), soak.workloads()[0].scenario), (1, Scenario::Soak));
     assert!(Options::try_parse_from(["throughput", "--seconds", "0"]).is_err());
     assert!(Options::try_parse_from(["throughput", "--self-test", "--only", "yardstick"]).is_err());
 }

@@ -4,7 +4,8 @@
 
 use serde::Serialize;
 
-use super::{Round, Spread, Verdict, as_f64};
+use super::aims::Verdict;
+use super::{Round, Spread, as_f64};
 
 /// While NATS is away at least this part of the healthy requests per second must be accepted.
 const MIN_ACCEPTED_RATIO: f64 = 0.5;
@@ -96,27 +97,16 @@ impl OutageSummary {
 
     /// Judges the medians.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
-        let at_least = |what, least: f64, found: f64| Verdict {
-            what,
-            wanted: format!("at least {least:.2}"),
-            found: format!("{found:.2}"),
-            met: found >= least,
-        };
         let p99_ms = self.away_p99_us.median / 1e3;
         vec![
-            at_least(
-                "accepted/s while NATS is away as part of the healthy requests/s",
+            Verdict::at_least(
+                "outage: accepted/s while NATS is away as part of the healthy requests/s",
                 MIN_ACCEPTED_RATIO,
                 self.accepted_ratio.median,
             ),
-            Verdict {
-                what: "99th percentile while NATS is away",
-                wanted: format!("under {MAX_P99_MS:.0} ms"),
-                found: format!("{p99_ms:.1} ms"),
-                met: p99_ms < MAX_P99_MS,
-            },
-            at_least(
-                "messages/s out of the spool as part of the healthy requests/s",
+            Verdict::under("outage: 99th percentile while NATS is away", "ms", MAX_P99_MS, p99_ms),
+            Verdict::at_least(
+                "outage: messages/s out of the spool as part of the healthy requests/s",
                 MIN_DRAIN_RATIO,
                 self.drain_ratio.median,
             ),
