@@ -5,6 +5,8 @@ CARGO ?= cargo
 ARGS ?=
 # How the benchmark is built; `dev` is quick to build and measures nothing.
 BENCH_PROFILE ?= bench
+# How long `make soak` takes.
+MINUTES ?= 30
 # How long each fuzz target runs, and which ones: all if none is named.
 SECONDS ?= 30
 TARGETS ?=
@@ -50,7 +52,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs prometheus bench chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps \
+.PHONY: help run test lint doc docs prometheus bench soak chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps \
 	image image-test image-deps deploy-check deny prometheus-deps
 
 help: ## List these targets
@@ -91,8 +93,13 @@ docs: ## Write what is made from the code: docs/schema/event-1.json and docs/eve
 prometheus: prometheus-deps ## Check the alert rules, and what raises them
 	cd deploy/prometheus && promtool check rules forgewire.rules.yml && promtool test rules forgewire.test.yml
 
+throughput = $(CARGO) bench --locked --profile $(BENCH_PROFILE) --bench throughput --
+
 bench: deps ## Measure throughput beside a yardstick
-	$(CARGO) bench --locked --profile $(BENCH_PROFILE) --bench throughput -- $(ARGS)
+	$(throughput) $(ARGS)
+
+soak: deps ## Deliver at half the highest rate for MINUTES=30, and compare the end with the beginning
+	$(throughput) --scenario soak --only forgewire --minutes $(MINUTES) $(ARGS)
 
 # The fault bench is built with optimisation, and without the long last steps of a release.
 chaos = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \

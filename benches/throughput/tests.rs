@@ -87,7 +87,7 @@ fn the_smallest_push_is_of_a_branch_without_commits() {
 #[test]
 fn a_size_without_room_names_the_smallest() {
     let error = payload::push(0, 100).unwrap_err().to_string();
-    assert!(error.contains("--bytes 100") && error.contains("at least 1"), "{error}");
+    assert!(error.contains("--bytes 100") && error.contains("at least 9"), "{error}");
 }
 
 #[test]

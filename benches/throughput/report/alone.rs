@@ -63,7 +63,7 @@ fn scaling(text: &mut String, result: &ScalingResult) -> std::fmt::Result {
         if is_sizes { ("bytes", "of size before") } else { ("how many", "of first") };
     writeln!(
         text,
-        "{amount:<16}{:>24}{:>22}{:>26}{:>22}{against:>16}{:>10}{:>10}",
+        "{amount:<16}{:>24}{:>24}{:>26}{:>24}{against:>16}{:>10}{:>10}",
         "requests/s", "p99 ms", "CPU µs/request", "CPU µs/KiB", "idle MiB", "peak MiB"
     )?;
     let ratios = if is_sizes { growth(points) } else { of_first(points) };
@@ -75,11 +75,11 @@ fn scaling(text: &mut String, result: &ScalingResult) -> std::fmt::Result {
         let per_kib = point.cpu_us_per_kib().map(|cost| spread(&cost, 1.0, 2));
         writeln!(
             text,
-            "{:<16}{:>24}{:>22}{:>26}{:>22}{:>16}{:>10.1}{:>10.1}",
+            "{:<16}{:>24}{:>24}{:>26}{:>24}{:>16}{:>10.1}{:>10.1}",
             point.amount,
             spread(&summary.requests_per_second, 1.0, 0),
             spread(&summary.p99_us, 1000.0, 2),
-            spread(&summary.server_cpu_us, 1.0, 1),
+            spread(&summary.server_cpu_us, 1.0, 0),
             per_kib.unwrap_or_default(),
             ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default(),
             mebibytes(point.idle.resident_kib),
