@@ -52,7 +52,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs prometheus bench soak chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps \
+.PHONY: help run test lint doc docs prometheus bench stages soak chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps \
 	image image-test image-deps deploy-check deny prometheus-deps
 
 help: ## List these targets
@@ -97,6 +97,9 @@ throughput = $(CARGO) bench --locked --profile $(BENCH_PROFILE) --bench throughp
 
 bench: deps ## Measure throughput beside a yardstick
 	$(throughput) $(ARGS)
+
+stages: ## Measure time and allocations of each stage of a delivery; ARGS=normalize for one
+	$(CARGO) bench --locked --profile $(BENCH_PROFILE) --bench stages -- $(ARGS)
 
 soak: deps ## Deliver at half the highest rate for MINUTES=30, and compare the end with the beginning
 	$(throughput) --scenario soak --only forgewire --minutes $(MINUTES) $(ARGS)
