@@ -52,7 +52,7 @@ else \
 fi
 endef
 
-.PHONY: help run test lint doc docs prometheus bench stages soak chaos storm upgrade fuzz nats-newest deps test-deps chaos-deps fuzz-deps consumers-deps \
+.PHONY: help run test lint doc docs prometheus bench stages soak callgrind chaos storm upgrade fuzz nats-newest deps test-deps callgrind-deps chaos-deps fuzz-deps consumers-deps \
 	image image-test image-deps deploy-check deny prometheus-deps
 
 help: ## List these targets
@@ -126,6 +126,23 @@ upgrade: chaos-deps ## Build the commit PREVIOUS=HEAD~1, let it fill its spool, 
 		--bin forgewire --manifest-path $(previous)/source/Cargo.toml --target-dir $(previous)/target
 	$(chaos) --faults upgrade,upgrade-kill --previous $(previous)/target/release/forgewire $(ARGS)
 
+# As a release is built, but with the names of functions, which allocations are found by.
+counted = CARGO_PROFILE_BENCH_STRIP=none $(CARGO) bench --locked --profile $(BENCH_PROFILE) --bench callgrind
+earlier = $(abspath $(previous))
+
+callgrind: callgrind-deps ## Count instructions and allocations per delivery, beside those of the commit PREVIOUS=HEAD~1
+	rm -rf $(previous)/source $(previous)/figures.json
+	mkdir -p $(previous)/source
+	git archive $(PREVIOUS) | tar -x -C $(previous)/source
+	if [ -e $(previous)/source/benches/callgrind ]; then \
+		$(counted) --manifest-path $(previous)/source/Cargo.toml --target-dir $(previous)/target -- --json $(earlier)/figures.json && \
+		$(counted) -- --against $(earlier)/figures.json $(ARGS); \
+	else \
+		$(CARGO) build --locked --profile $(BENCH_PROFILE) --bin forgewire --manifest-path $(previous)/source/Cargo.toml \
+			--target-dir $(previous)/target && \
+		$(counted) -- --previous-daemon $(earlier)/target/$(if $(filter dev,$(BENCH_PROFILE)),debug,release)/forgewire $(ARGS); \
+	fi
+
 fuzz: fuzz-deps ## Give arbitrary input to what reads input, for SECONDS=30 per target
 	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(TARGETS)
 
@@ -171,6 +188,9 @@ test-deps: ## Install what the tests run: nats-server, curl, openssl, promtool, 
 
 prometheus-deps: ## Install promtool if it is missing
 	$(call need,promtool:prometheus)
+
+callgrind-deps: ## Install what counts instructions: valgrind, nats-server
+	$(call need,valgrind nats-server)
 
 chaos-deps: ## Install what the fault bench runs: nats-server, strace, faketime
 	$(call need,nats-server strace faketime)

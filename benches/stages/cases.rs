@@ -19,8 +19,15 @@ const DELIVERY: &str = "5b2f1c0e-8d34-4a6b-9e57-0c1d2e3f4a5b";
 /// Bodies of pushes, in KiB.
 const SIZES: [usize; 3] = [1, 9, 100];
 /// Of each kind of forge the first sample that makes one of these, if it sends any.
-const EVENTS: [&str; 7] =
-    ["push.", "pull_request.", "comment.", "review.", "workflow_run.", "pipeline.", "status."];
+const EVENTS: [&str; 7] = [
+    "push.",
+    "pull_request.",
+    "pull_request_comment.",
+    "review.",
+    "workflow_run.",
+    "pipeline_span.",
+    "status.",
+];
 
 /// One delivery before it was verified.
 pub(crate) struct Case {

@@ -12,6 +12,7 @@
     reason = "a benchmark talks to the terminal it was started from"
 )]
 
+mod answer;
 mod disk;
 mod figures;
 mod load;

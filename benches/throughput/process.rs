@@ -45,7 +45,7 @@ pub(crate) fn run_leashed(mut arguments: impl Iterator<Item = OsString>) -> Resu
 }
 
 /// How long a process may take to end once it is told to.
-const END_LIMIT: Duration = Duration::from_secs(15);
+const END_LIMIT: Duration = Duration::from_secs(60);
 
 /// A server under measurement; killed when dropped.
 pub(crate) struct Daemon {

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -19,9 +20,10 @@ pub(crate) const YARDSTICK: &str = "yardstick";
 /// The secret of both servers; a constant, since nothing but loopback ever sees it.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-const FORGEWIRE: &str = env!("CARGO_BIN_EXE_forgewire");
+pub(crate) const FORGEWIRE: &str = env!("CARGO_BIN_EXE_forgewire");
 const STREAM: &str = "BENCH";
-const START_LIMIT: Duration = Duration::from_secs(15);
+/// Under valgrind a start takes long.
+const START_LIMIT: Duration = Duration::from_secs(60);
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// Forgewire's default.
 const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -130,6 +132,18 @@ impl Server {
         extra: &str,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
+        let command = process::leashed(Path::new(FORGEWIRE))?;
+        Self::forgewire_by(command, nats, directory, extra, settings).await
+    }
+
+    /// The same by a command of one's own, to which its arguments are added.
+    pub(crate) async fn forgewire_by(
+        mut command: Command,
+        nats: &Nats,
+        directory: &Path,
+        extra: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let name = "forgewire";
         let [address, admin] = process::free_addresses()?;
         let config = directory.join("forgewire.toml");
@@ -145,7 +159,6 @@ impl Server {
             DUPLICATE_WINDOW.as_secs()
         );
         std::fs::write(&config, text)?;
-        let mut command = process::leashed(Path::new(FORGEWIRE))?;
         command.args(["serve", "--config"]).arg(&config);
         // What it keeps on disk stays within the run; what the caller's shell sets stays out.
         command.env("HOME", directory).env("XDG_STATE_HOME", directory);

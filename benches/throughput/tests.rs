@@ -3,6 +3,7 @@
 //! A target of its own, because the benchmark has no test harness.
 #![expect(dead_code, reason = "the parts are here without the run that uses all of them")]
 
+mod answer;
 mod disk;
 mod figures;
 mod load;
@@ -149,18 +150,18 @@ fn bodies_beyond_a_gibibyte_are_refused() {
 fn an_answer_counts_only_when_complete() {
     let whole = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}";
     for end in 0..whole.len() {
-        assert_eq!(load::answer_status(&whole[..end]).unwrap(), None, "{end} bytes");
+        assert_eq!(answer::status(&whole[..end]).unwrap(), None, "{end} bytes");
     }
-    assert_eq!(load::answer_status(whole).unwrap(), Some(202));
+    assert_eq!(answer::status(whole).unwrap(), Some(202));
 }
 
 #[test]
 fn an_answer_without_a_sane_length_is_an_error() {
     for head in ["HTTP/1.1 202 OK", "HTTP/1.1 202 OK\r\ncontent-length: 99999", "SMTP ready"] {
         let answer = format!("{head}\r\n\r\n");
-        assert!(load::answer_status(answer.as_bytes()).is_err(), "{head}");
+        assert!(answer::status(answer.as_bytes()).is_err(), "{head}");
     }
-    assert!(load::answer_status(&vec![b'x'; 70_000]).is_err());
+    assert!(answer::status(&vec![b'x'; 70_000]).is_err());
 }
 
 #[test]
