@@ -28,15 +28,15 @@ impl Cost {
         let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
         let total = total.and_then(|total| total.split(' ').next()?.parse().ok());
         let instructions = total.context("callgrind's file has no total")?;
-        let (mut caller, mut called, mut allocations) = ("", "", 0);
+        let (mut from, mut to, mut allocations) = ("", "", 0);
         for line in text.lines() {
             if let Some(name) = line.strip_prefix("fn=") {
-                caller = name;
+                from = name;
             } else if let Some(name) = line.strip_prefix("cfn=") {
-                called = name;
+                to = name;
             } else if let Some(calls) = line.strip_prefix("calls=")
-                && is_allocation(called)
-                && !is_allocator(caller)
+                && is_allocation(to)
+                && !is_allocator(from)
             {
                 let count = calls.split(' ').next().and_then(|count| count.parse().ok());
                 allocations += count.unwrap_or(0_u64);

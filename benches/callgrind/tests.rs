@@ -53,6 +53,11 @@ fn an_earlier_commit_is_compared_by_name() {
 }
 
 #[test]
+fn what_is_counted_runs_without_valgrind() {
+    stages::count().unwrap();
+}
+
+#[test]
 fn every_case_passes_every_stage() {
     let cases = cases::all().unwrap();
     assert!(cases.len() > 20, "{}", cases.len());

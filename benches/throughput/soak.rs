@@ -51,7 +51,7 @@ pub(crate) async fn run(
     let mut legs: Vec<Leg> = Vec::new();
     while Instant::now() < end {
         let quiet: fn(&str) = |_| {};
-        let progress = if legs.len() % TOLD == 0 { world.progress } else { quiet };
+        let progress = if legs.len().is_multiple_of(TOLD) { world.progress } else { quiet };
         let at = format!("soak, leg {}", legs.len() + 1);
         let round = noted(&at, &workload, &mut server, problems, progress).await?;
         let resident_kib = process::memory(server.daemon.pid())?.resident_kib;

@@ -123,6 +123,7 @@ const COMMANDS: &[(&str, Run)] = &[
         Integration("acts node target/consumers/typescript/build/consumer.js ci-typescript"),
     ),
     ("make bench", Integration("make bench ARGS=")),
+    ("make stages", Integration("make stages ARGS=")),
     ("make lint", Integration("lint() { make lint; }")),
     ("make prometheus", Integration("prometheus() { make prometheus; }")),
     ("make doc", Integration("doc() { make doc; }")),
