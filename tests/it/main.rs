@@ -10,6 +10,7 @@ mod deploy;
 mod dev;
 mod docs;
 mod doctor;
+mod guides;
 mod h2;
 mod health;
 mod hostile;
