@@ -213,9 +213,8 @@ fn every_incident_says_how_it_shows_what_to_do_and_what_is_lost() {
         let section = section(&guide.prose, incident);
         let mut rest = section;
         for part in PARTS {
-            let at = rest.find(&format!("\n{part}"));
-            let at = at.unwrap_or_else(|| panic!("{incident}: no {part}, or not in its place"));
-            rest = &rest[at + 1..];
+            let after = rest.split_once(&format!("\n{part}")).map(|(_, after)| after);
+            rest = after.unwrap_or_else(|| panic!("{incident}: no {part}, or not in its place"));
         }
         // An alert by which it is seen leads to it, or to one that does.
         let seen = section.split("**Seen by**").nth(1).unwrap().split("\n\n").next().unwrap();
@@ -406,7 +405,7 @@ fn for_version(config: &str, program: &Path) -> String {
     let old = version(program) < vec![2, 10];
     let lines =
         config.lines().filter(|line| !(old && line.contains("# nats-server 2.10 or newer")));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The lines within `jetstream { … }` but for the directory, and all others.
@@ -414,7 +413,7 @@ fn parted(config: &str) -> (String, String) {
     let (before, rest) = config.split_once("jetstream {\n").unwrap();
     let (inside, after) = rest.split_once("\n}").unwrap();
     let inside = inside.lines().filter(|line| !line.trim_start().starts_with("store_dir"));
-    (inside.map(|line| format!("{line}\n")).collect(), format!("{before}{after}\n"))
+    (inside.flat_map(|line| [line, "\n"]).collect(), format!("{before}{after}\n"))
 }
 
 /// The rights that the guide has printed, in an account that has an administrator, too.
@@ -567,4 +566,24 @@ async fn an_older_program_takes_a_newer_spool_for_what_it_is_even_if_it_is_empty
     }
     let daemon = Daemon::with(&nats, &config).await;
     publishes(&daemon, "one").await;
+}
+
+/// The order that the guide gives for credentials that leaked: the file first, then the server.
+#[tokio::test]
+async fn credentials_that_are_replaced_before_the_old_ones_go_cost_no_delivery() {
+    let users =
+        |password| format!("authorization {{ users = [{{ user: fw, password: {password} }}] }}");
+    let (nats, dir) = (NatsServer::configured(&users("old"), ""), tempfile::tempdir().unwrap());
+    let file = dir.path().join("password");
+    std::fs::write(&file, "old").unwrap();
+    let ours = format!("[nats]\nuser = \"fw\"\npassword_file = \"{}\"\n", file.display());
+    let daemon = Daemon::with(&nats, &format!("{ours}{}", sources())).await;
+    publishes(&daemon, "before").await;
+    std::fs::write(&file, "new").unwrap();
+    publishes(&daemon, "between").await;
+    nats.configure(&users("new"));
+    daemon.logged_times("Connected to NATS.", 2).await;
+    let refused = daemon.log().iter().any(|line| line.contains(crate::nats_auth::CANNOT));
+    assert!(!refused, "it came back with the old ones");
+    publishes(&daemon, "after").await;
 }
