@@ -140,8 +140,19 @@ pub fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the last words of a command, logging or not")]
 fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("forgewire: {error:#}");
+    eprintln!("forgewire: {}", chain(error));
     ExitCode::from(exit_code(error))
+}
+
+/// An error and its causes, without those that it quotes itself.
+fn chain(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.ends_with(&cause) {
+            said = [&*said, ": ", &*cause].concat();
+        }
+    }
+    said
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {

@@ -41,7 +41,7 @@ pub enum OpenError {
         application_id: i32,
     },
     /// It was written by a later version.
-    #[error("{} has the format {found}, and this version knows formats up to {known}: run the version that wrote it, or empty the spool with that one first", .path.display())]
+    #[error("{} has the format {found}, and this version knows formats up to {known}: run the version that wrote it, and once `forgewire spool drain` has emptied it move the directory away: an empty one keeps its format", .path.display())]
     Newer {
         /// The file.
         path: PathBuf,
