@@ -299,6 +299,21 @@ fn the_gitea_of_compose_is_wired_to_forgewire() {
     assert!(text("deploy/compose/gitea-setup").contains(&url), "{url}");
 }
 
+/// By the README memory stays below four times what bodies may take; a daemon without requests takes 20 MiB.
+#[test]
+fn a_container_may_take_the_memory_that_bodies_make_the_daemon_take() {
+    let needed = |http: &forgewire::config::Http| 4 * http.max_buffered_bytes + (32 << 20);
+    let mebibytes = |limit: &str, unit: &str| {
+        let number = limit.strip_suffix(unit).unwrap_or_else(|| panic!("{limit}"));
+        number.parse::<usize>().unwrap() << 20
+    };
+    let secrets = compose_secrets();
+    let compose = mebibytes(str_at(&service("forgewire"), "/mem_limit"), "m");
+    assert!(compose >= needed(&in_compose(secrets.path()).http), "compose: {compose}");
+    let kubernetes = mebibytes(str_at(&pod(), "/containers/0/resources/limits/memory"), "Mi");
+    assert!(kubernetes >= needed(&in_kubernetes().http), "Kubernetes: {kubernetes}");
+}
+
 #[test]
 fn a_stop_has_more_time_than_the_daemon_takes_for_it() {
     let secrets = compose_secrets();
