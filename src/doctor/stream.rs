@@ -81,11 +81,12 @@ fn drifted(check: &'static str, name: &str, drift: &Drift, config: &Config, foun
             let advice = format!("start the daemon with --allow-shrink once, or correct {key}");
             found.warning(check, text, advice);
         }
-        // Without its subjects it takes nothing; these acknowledge what they do not keep, or nothing.
+        // Without its subjects it takes nothing, and a mirror neither; the others acknowledge what they do not keep, or
+        // nothing.
         Outcome::Left
             if matches!(
                 *key,
-                "stream.subject_prefix" | "subjects" | "no_ack" | "sealed" | "retention"
+                "stream.subject_prefix" | "subjects" | "no_ack" | "sealed" | "retention" | "mirror"
             ) =>
         {
             found.error(

@@ -1,7 +1,7 @@
 //! The stream: made, compared, changed only as named, never shrunk by accident.
 
 use async_nats::jetstream;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Republish, RetentionPolicy};
 use std::time::Duration;
 
 use crate::support::daemon::{Daemon, sources};
@@ -58,6 +58,24 @@ async fn what_the_configuration_does_not_name_is_reported_and_left() {
     let found = config(&nats).await;
     assert_eq!(found.max_age, existing().max_age);
     assert_eq!(found.duplicate_window, existing().duplicate_window);
+}
+
+/// Whoever may change the stream could read every event by it.
+#[tokio::test]
+async fn a_stream_that_publishes_again_what_it_takes_is_reported() {
+    let nats = NatsServer::start();
+    let elsewhere =
+        Republish { source: "forge.>".into(), destination: "copy.>".into(), headers_only: false };
+    let same = Config {
+        max_age: Duration::from_secs(30 * 86_400),
+        duplicate_window: Duration::from_secs(3_600),
+        ..existing()
+    };
+    make(&nats, Config { republish: Some(elsewhere), ..same }).await;
+    let daemon = Daemon::start(&nats).await;
+    let drift = daemon.logged("Stream differs from the configuration.").await;
+    assert_eq!(drift["key"], "republish", "{drift}");
+    assert!(drift["found"].as_str().unwrap().contains("copy.>"), "{drift}");
 }
 
 #[tokio::test]
