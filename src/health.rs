@@ -1,12 +1,13 @@
 //! Whether the daemon can store: what `/readyz` answers from.
 //!
-//! In come the state of the connection and what the last look at the stream found, out comes
-//! [`Readiness`]. A daemon that stops is not ready any more, so that no new work is sent to it. Whether it works at all
+//! In come the state of the connection, what the last look at the stream found, and whether the stream took the last
+//! message, out comes [`Readiness`]. A daemon that stops is not ready any more, so that no new work is sent to it. Whether it works at all
 //! is what `/livez` answers from ([`Pulse`]).
 
 mod pulse;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
@@ -57,6 +58,9 @@ pub struct Health {
     stream_seen_on: watch::Sender<Option<Link>>,
     stopping: watch::Sender<bool>,
     spool: Option<Arc<Spool>>,
+    /// Whether the stream refused the last message. Counts while something is spooled: what is there is tried again, and
+    /// ends it when it is taken.
+    refused: Arc<AtomicBool>,
     pulse: Pulse,
 }
 
@@ -69,6 +73,7 @@ impl Health {
             stream_seen_on: watch::Sender::new(None),
             stopping: watch::Sender::new(false),
             spool: None,
+            refused: Arc::default(),
             pulse: Pulse::default(),
         }
     }
@@ -86,10 +91,12 @@ impl Health {
         &self.pulse
     }
 
-    /// Counts on a spool where JetStream cannot store.
+    /// Counts on a spool where JetStream cannot store, or does not: `refused` says whether it did not take the last
+    /// message, as a full stream.
     #[must_use]
-    pub fn with_spool(mut self, spool: Arc<Spool>) -> Self {
+    pub fn with_spool(mut self, spool: Arc<Spool>, refused: Arc<AtomicBool>) -> Self {
         self.spool = Some(spool);
+        self.refused = refused;
         self
     }
 
@@ -108,9 +115,11 @@ impl Health {
     pub fn readiness(&self) -> Readiness {
         let link = *self.link.borrow();
         let spool = self.spool.as_ref().map(|spool| spool.status());
+        let refused = self.refused.load(Ordering::Relaxed)
+            && spool.as_ref().is_some_and(|status| status.waiting > 0);
         if *self.stopping.borrow() {
             Readiness::Stopping
-        } else if link != Link::Down && self.stream_seen_on.borrow().is_some() {
+        } else if link != Link::Down && self.stream_seen_on.borrow().is_some() && !refused {
             Readiness::Ready
         } else if let Some(status) = spool {
             if status.latched.is_some() {

@@ -191,6 +191,12 @@ impl Outbox {
         self.spooler.as_ref().map(|spooler| Resume::new(spooler, self.publisher.jetstream().link()))
     }
 
+    /// Whether the stream refused the last message for a reason of its own, such as being full.
+    #[must_use]
+    pub fn refused(&self) -> Arc<AtomicBool> {
+        Arc::clone(self.publisher.refused())
+    }
+
     /// Publishes no more of what is in the spool.
     pub fn stop(&self) {
         self.stop.cancel();

@@ -33,11 +33,6 @@ impl Sending {
         allow_shrink: bool,
     ) -> Result<Self, StartError> {
         let (jetstream, replies) = JetStream::start(&config.nats).await?;
-        let health = Health::new(jetstream.link());
-        let health = Arc::new(match spool {
-            Some(spool) => health.with_spool(Arc::clone(spool)),
-            None => health,
-        });
         let mut tasks = JoinSet::new();
         tasks.spawn(async {
             replies.await;
@@ -53,6 +48,11 @@ impl Sending {
             Some(spool) => outbox.with_spool(Arc::clone(spool), spooling(config)).await?,
             None => (outbox, Vec::new()),
         };
+        let health = Health::new(jetstream.link());
+        let health = Arc::new(match spool {
+            Some(spool) => health.with_spool(Arc::clone(spool), outbox.refused()),
+            None => health,
+        });
         let publishing = works.len();
         for work in works {
             tasks.spawn(work);

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -38,11 +39,14 @@ pub(super) struct Publisher {
     ack_timeout: Duration,
     room: Room,
     large: Large,
+    /// Whether the stream refused the last message for a reason of its own, such as being full.
+    refused: Arc<AtomicBool>,
 }
 
 impl Publisher {
     pub(super) fn new(jetstream: Arc<JetStream>, ack_timeout: Duration, room: Room) -> Self {
-        Self { jetstream, ack_timeout, room, large: Large::default() }
+        let (large, refused) = (Large::default(), Arc::default());
+        Self { jetstream, ack_timeout, room, large, refused }
     }
 
     pub(super) fn jetstream(&self) -> &JetStream {
@@ -51,6 +55,10 @@ impl Publisher {
 
     pub(super) fn shared(&self) -> &Arc<JetStream> {
         &self.jetstream
+    }
+
+    pub(super) fn refused(&self) -> &Arc<AtomicBool> {
+        &self.refused
     }
 
     pub(super) fn room(&self) -> Room {
@@ -106,7 +114,11 @@ impl Publisher {
         let publish = async |left| {
             // Now, which has just been looked at.
             let began = deadline.checked_sub(left).unwrap_or(deadline);
-            let ack = self.jetstream.publish(message, self.ack_timeout.min(left)).await?;
+            let answer = self.jetstream.publish(message, self.ack_timeout.min(left)).await;
+            if let Some(refused) = is_refusal(&answer) {
+                self.refused.store(refused, Ordering::Relaxed);
+            }
+            let ack = answer?;
             facts::event_acknowledged(source, &message.id, &ack, began.elapsed());
             Ok(ack)
         };
@@ -208,6 +220,16 @@ pub(super) fn is_hopeless(reason: &Unacknowledged) -> bool {
         // in process, so it will be there.
         Unacknowledged::Refused { code, .. } => matches!(code, 10_054 | 10_060 | 10_097),
         Unacknowledged::Header(_) | Unacknowledged::TooLarge => true,
+    }
+}
+
+/// Whether the stream would refuse any other message as well; `None` if the answer does not say.
+fn is_refusal(answer: &Result<Ack, Unacknowledged>) -> Option<bool> {
+    match answer {
+        Ok(_) => Some(false),
+        Err(reason) if is_hopeless(reason) || may_be_stored(reason) => None,
+        Err(Unacknowledged::Refused { .. }) => Some(true),
+        Err(_) => None,
     }
 }
 

@@ -142,9 +142,46 @@ async fn a_full_stream_sends_events_to_the_spool_until_there_is_room() {
         assert_eq!(accepted(&daemon, &hook(&format!("f-{n}"))).await, *status);
         assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
     }
+    assert_eq!(get(daemon.admin, "/readyz").await.json()["stores"], "spool");
     context.update_stream(Config { max_messages: 100, ..full }).await.unwrap();
     let expected: Vec<_> = (0..4).map(|n| format!("gitea:f-{n}")).collect();
     assert_eq!(ids(&stored_are(&nats, 4).await), expected);
+    daemon.ready().await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_can_store_neither_in_a_full_stream_nor_in_a_full_spool_is_not_ready() {
+    let nats = NatsServer::start();
+    let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
+    let full = Config {
+        name: "FORGE".into(),
+        subjects: vec!["forge.>".into()],
+        max_messages: 1,
+        discard: DiscardPolicy::New,
+        duplicate_window: Duration::from_secs(120),
+        ..Config::default()
+    };
+    context.create_stream(full.clone()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let spool = format!("[spool]\ndir = \"{}\"\nmax_bytes = 16_777_216\n", dir.path().display());
+    let limits = "[stream]\nmanage = false\n[http]\nmax_body_bytes = 1_048_576\n";
+    let daemon = Daemon::with(&nats, &format!("{}{spool}{limits}", sources())).await;
+    let payload = push(&"b".repeat(60_000), &sha('1'), &sha('2'));
+    let mut taken = 0;
+    loop {
+        let id = format!("full-{taken}");
+        let hook = Hook::new("gitea", "push", Some("push"), &id, SECRET, &payload);
+        if deliver(daemon.hooks, "/hooks/gitea", &hook).await.status != 202 {
+            break;
+        }
+        taken += 1;
+    }
+    assert!(taken > 10, "{taken}");
+    let ready = get(daemon.admin, "/readyz").await;
+    assert_eq!((ready.status.as_u16(), &ready.json()["reason"]), (503, &"spool_full".into()));
+    context.update_stream(Config { max_messages: 100_000, ..full }).await.unwrap();
+    daemon.ready().await;
+    assert_eq!(stored_are(&nats, taken).await.len(), taken);
 }
 
 #[tokio::test]
