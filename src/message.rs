@@ -112,24 +112,29 @@ impl Message {
     }
 
     fn without_body(event: &Event<'_>, prefix: &str, trace: TraceContext) -> Self {
-        let repository = event.repository.as_ref();
-        let action = event.action();
-        let address = Address {
-            source: &event.source,
-            owner: repository.and_then(|repo| repo.owner.as_deref()),
-            repo: repository.and_then(|repo| repo.name.as_deref()),
-            event: event.event(),
-            action: if action == NO_NAME { "" } else { action },
-            reference: event.reference.as_ref().map(|reference| &*reference.name),
-        };
         Self {
             id: event.id.clone(),
-            subject: Subject::new(prefix, &address),
+            subject: Subject::new(prefix, &address(event)),
             headers: headers(event, trace),
             body: Bytes::new(),
             payload: None,
             whole: None,
         }
+    }
+}
+
+/// What the subject of an event says.
+#[must_use]
+pub fn address<'e>(event: &'e Event<'_>) -> Address<'e> {
+    let repository = event.repository.as_ref();
+    let action = event.action();
+    Address {
+        source: &event.source,
+        owner: repository.and_then(|repo| repo.owner.as_deref()),
+        repo: repository.and_then(|repo| repo.name.as_deref()),
+        event: event.event(),
+        action: if action == NO_NAME { "" } else { action },
+        reference: event.reference.as_ref().map(|reference| &*reference.name),
     }
 }
 

@@ -53,16 +53,21 @@ pub enum HeaderPart {
 
 /// What the headers of one delivery say.
 #[derive(Debug)]
-pub(crate) struct Said<'a> {
-    pub(crate) delivery: &'a str,
-    pub(crate) event: &'a str,
-    pub(crate) event_type: Option<&'a str>,
-    pub(crate) signature: &'a str,
+pub struct Said<'a> {
+    /// The delivery's id.
+    pub delivery: &'a str,
+    /// The event's name.
+    pub event: &'a str,
+    /// The exact name of the hook, if the forge sends one.
+    pub event_type: Option<&'a str>,
+    /// The HMAC-SHA256 of the signed bytes, in lower-case hex.
+    pub signature: &'a str,
 }
 
 impl HeaderPart {
     /// The header's value; none where there is nothing to say.
-    pub(crate) fn value<'a>(self, said: &Said<'a>) -> Option<Cow<'a, str>> {
+    #[must_use]
+    pub fn value<'a>(self, said: &Said<'a>) -> Option<Cow<'a, str>> {
         Some(match self {
             Self::Fixed(text) => text.into(),
             Self::Delivery => said.delivery.into(),
@@ -74,7 +79,11 @@ impl HeaderPart {
 }
 
 /// HMAC-SHA256 in lower-case hex.
-pub(crate) fn signature(secret: &[u8], signed: &[u8]) -> Result<String, InvalidLength> {
+///
+/// # Errors
+///
+/// [`InvalidLength`], which this HMAC knows no key for.
+pub fn signature(secret: &[u8], signed: &[u8]) -> Result<String, InvalidLength> {
     let mac = Hmac::<Sha256>::new_from_slice(secret)?.chain_update(signed).finalize();
     Ok(mac.into_bytes().iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a String cannot fail.

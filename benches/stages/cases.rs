@@ -5,12 +5,10 @@
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use forgewire::config::{Config, Inputs, Source};
-use forgewire::samples::{HeaderPart, Sample, Sender};
+use forgewire::samples::{Said, Sample, Sender, signature};
 use forgewire::source::Kind;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
-use sha2::Sha256;
 
 use crate::payload;
 
@@ -78,22 +76,15 @@ fn source(kind: &str) -> Result<Source> {
 }
 
 fn headers(sender: &Sender, sample: &Sample, body: &str) -> Result<HeaderMap> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes())?;
-    mac.update(body.as_bytes());
-    let digits = |text: String, byte: &u8| text + &format!("{byte:02x}");
-    let signature = mac.finalize().into_bytes().iter().fold(String::new(), digits);
+    let said = Said {
+        delivery: DELIVERY,
+        event: sample.event,
+        event_type: sample.event_type,
+        signature: &signature(SECRET.as_bytes(), body.as_bytes())?,
+    };
     let mut headers = HeaderMap::new();
-    for (name, part) in sender.headers {
-        let value = match part {
-            HeaderPart::Fixed(text) => (*text).to_owned(),
-            HeaderPart::Delivery => DELIVERY.to_owned(),
-            HeaderPart::Event => sample.event.to_owned(),
-            HeaderPart::EventType => match sample.event_type {
-                Some(exact) => exact.to_owned(),
-                None => continue,
-            },
-            HeaderPart::Signature(prefix) => format!("{prefix}{signature}"),
-        };
+    for &(name, part) in sender.headers {
+        let Some(value) = part.value(&said) else { continue };
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
     }
     Ok(headers)

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use forgewire::delivery::{Delivery, Unverified, Verified};
-use forgewire::event::{Event, NO_NAME, Time};
-use forgewire::message::{Message, Room};
+use forgewire::event::{Event, Time};
+use forgewire::message::{self, Message, Room};
 use forgewire::normalize::{self, Payload};
-use forgewire::subject::{Address, Subject};
+use forgewire::subject::Subject;
 use forgewire::trace::TraceContext;
 
 use crate::cases::Case;
@@ -52,17 +52,7 @@ fn events<'a>(
 /// Subjects of the events.
 pub(crate) fn subjects(events: &[Event<'_>]) {
     for event in events {
-        let repository = event.repository.as_ref();
-        let action = event.action();
-        let address = Address {
-            source: &event.source,
-            owner: repository.and_then(|repo| repo.owner.as_deref()),
-            repo: repository.and_then(|repo| repo.name.as_deref()),
-            event: event.event(),
-            action: if action == NO_NAME { "" } else { action },
-            reference: event.reference.as_ref().map(|reference| &*reference.name),
-        };
-        black_box(Subject::new(PREFIX, &address));
+        black_box(Subject::new(PREFIX, &message::address(event)));
     }
 }
 
