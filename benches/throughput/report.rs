@@ -7,6 +7,7 @@ mod alone;
 use std::fmt::Write as _;
 
 use crate::figures::{Ratio, Spread, Summary, mebibytes};
+use crate::options::Workload;
 use crate::run::{Measurement, Results, ScenarioResult, ServerFacts};
 
 /// From this part of a core on, the load generator may have been what limited the rate.
@@ -51,18 +52,23 @@ fn write_all(text: &mut String, results: &Results) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_scenario(text: &mut String, scenario: &ScenarioResult) -> std::fmt::Result {
-    let workload = &scenario.workload;
+/// What a scenario is; `each` says what a round has more than one of.
+fn heading(text: &mut String, workload: &Workload, each: &str) -> std::fmt::Result {
     writeln!(
         text,
-        "\n{}: {} connections, bodies of {} bytes, {} repositories, {} rounds of {} s; medians (lowest..highest)",
+        "\n{}: {} connections, bodies of {} bytes, {} repositories, {} rounds of {} s{each}; medians (lowest..highest)",
         workload.scenario.name(),
         workload.connections,
         workload.body_bytes,
         workload.repositories,
         workload.rounds,
         workload.measured.as_secs_f64(),
-    )?;
+    )
+}
+
+fn write_scenario(text: &mut String, scenario: &ScenarioResult) -> std::fmt::Result {
+    let workload = &scenario.workload;
+    heading(text, workload, "")?;
     writeln!(
         text,
         "{:<16}{:>24}{:>22}{:>22}{:>23}{:>9}{:>9}{:>8}",

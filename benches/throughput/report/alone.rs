@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::spread;
+use super::{heading, spread};
 use crate::figures::scaling::{growth, of_first};
 use crate::figures::soak::{Part, SoakSummary};
 use crate::figures::{Spread, mebibytes};
@@ -137,15 +137,7 @@ fn soak(text: &mut String, result: &SoakResult) -> std::fmt::Result {
 
 fn outage(text: &mut String, outage: &OutageResult) -> std::fmt::Result {
     let OutageResult { workload, file_system, summary, .. } = outage;
-    writeln!(
-        text,
-        "\noutage: {} connections, bodies of {} bytes, {} repositories, {} rounds of {} s each way; medians (lowest..highest)",
-        workload.connections,
-        workload.body_bytes,
-        workload.repositories,
-        workload.rounds,
-        workload.measured.as_secs_f64(),
-    )?;
+    heading(text, workload, " each way")?;
     let Some(of) = summary else { return writeln!(text, "no figures") };
     writeln!(
         text,
