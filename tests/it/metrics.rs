@@ -769,10 +769,9 @@ fn livez_fails_while_the_threads_beside_the_runtime_are_stuck() {
         .unwrap();
     runtime.block_on(async {
         let (server, health) = probes(Duration::from_millis(400)).await;
-        let beating = tokio::spawn(async move { health.pulse().keep().await });
         let status = async || get(server.local_addr(), "/livez").await.status.as_u16();
-        // Without a beat it would be stuck by then.
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        eventually("nothing beats", || async { (status().await == 503).then_some(()) }).await;
+        let beating = tokio::spawn(async move { health.pulse().keep().await });
         eventually("it beats", || async { (status().await == 200).then_some(()) }).await;
         let (release, stuck) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || stuck.recv());

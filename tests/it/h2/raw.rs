@@ -1,11 +1,13 @@
 //! Frames as no library sends them: slow, endless, cut, and given up at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forgewire::listen::Limits;
 use forgewire::listen::server::Outcome;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -202,9 +204,9 @@ async fn requests_that_are_given_up_at_once_cost_nobody_else_anything() {
     flood.await.unwrap();
     println!("20,000 requests given up: {:?}", started.elapsed());
     // The server and this test hold the gate, and no handler.
-    let held = std::sync::Arc::strong_count(&gate.entered);
+    let held = Arc::strong_count(&gate.entered);
     eventually("no handler is left", || async {
-        (std::sync::Arc::strong_count(&gate.entered) <= held).then_some(())
+        (Arc::strong_count(&gate.entered) <= held).then_some(())
     })
     .await;
     assert_eq!(server.buffered_kib(), 0);
@@ -285,8 +287,11 @@ async fn a_request_that_was_sent_before_its_client_heard_of_the_stop_is_served()
 }
 
 /// Sends requests until the server says that it goes, and answers its pings. Gives how many were sent, the last
-/// that the server says it takes, and those that were answered.
-async fn hasty(mut client: impl AsyncRead + AsyncWrite + Unpin) -> (u32, u32, BTreeSet<u32>) {
+/// that the server says it takes, and those that were answered. After its eleventh request it is counted as `busy`.
+async fn hasty(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    busy: Arc<Semaphore>,
+) -> (u32, u32, BTreeSet<u32>) {
     let (mut sent, mut last, mut frames) = (0, u32::MAX, Vec::new());
     let mut bytes = Vec::new();
     client.write_all(&preface()).await.unwrap();
@@ -313,6 +318,9 @@ async fn hasty(mut client: impl AsyncRead + AsyncWrite + Unpin) -> (u32, u32, BT
                 let _ = client.write_all(&request(2 * sent + 1, "/hello")).await;
                 let _ = client.flush().await;
                 sent += 1;
+                if sent == 11 {
+                    busy.add_permits(1);
+                }
             }
             Err(_elapsed) => {}
         }
@@ -323,11 +331,12 @@ async fn hasty(mut client: impl AsyncRead + AsyncWrite + Unpin) -> (u32, u32, BT
 async fn a_stop_answers_every_request_up_to_the_last_that_it_says_it_takes() {
     let ca = Ca::new();
     let (server, _) = start(&ca, Limits::default());
-    let mut clients = JoinSet::new();
+    let (mut clients, busy) = (JoinSet::new(), Arc::new(Semaphore::new(0)));
     for _ in 0..16 {
-        clients.spawn(hasty(connect(&ca, server.local_addr()).await));
+        clients.spawn(hasty(connect(&ca, server.local_addr()).await, Arc::clone(&busy)));
     }
-    tokio::time::sleep(SHORT).await;
+    let all = timeout(PATIENCE, busy.acquire_many(16)).await;
+    all.expect("sixteen clients that have sent more than ten requests").unwrap().forget();
     let outcome = server.shutdown(Duration::ZERO, PATIENCE).await.unwrap();
     assert_eq!(outcome, Outcome::Finished);
     while let Some(client) = clients.join_next().await {
