@@ -1,18 +1,18 @@
 //! Whether the daemon can store: what `/readyz` answers from.
 //!
 //! In come the state of the connection, what the last look at the stream found, and whether the stream took the last
-//! message, out comes [`Readiness`]. A daemon that stops is not ready any more, so that no new work is sent to it. Whether it works at all
-//! is what `/livez` answers from ([`Pulse`]).
+//! message, out comes [`Readiness`]. A daemon that stops is not ready any more, so that no new work is sent to it.
+//! Whether it works at all is what `/livez` answers from ([`Pulse`]).
 
 mod pulse;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
 pub use self::pulse::Pulse;
 use crate::jetstream::Link;
+use crate::outbox::Taking;
 use crate::spool::{Spool, Status};
 
 /// Whether a delivery that comes now could be stored.
@@ -28,7 +28,7 @@ pub enum Readiness {
     SpoolFull,
     /// NATS is not connected.
     NoNats,
-    /// The stream is not there, or was not looked at since the connection was made.
+    /// The stream is not there, was not looked at since the connection was made, or refuses everything.
     NoStream,
     /// The daemon is about to end.
     Stopping,
@@ -58,9 +58,7 @@ pub struct Health {
     stream_seen_on: watch::Sender<Option<Link>>,
     stopping: watch::Sender<bool>,
     spool: Option<Arc<Spool>>,
-    /// Whether the stream refused the last message. Counts while something is spooled: what is there is tried again, and
-    /// ends it when it is taken.
-    refused: Arc<AtomicBool>,
+    taking: Arc<Taking>,
     pulse: Pulse,
 }
 
@@ -73,7 +71,7 @@ impl Health {
             stream_seen_on: watch::Sender::new(None),
             stopping: watch::Sender::new(false),
             spool: None,
-            refused: Arc::default(),
+            taking: Arc::default(),
             pulse: Pulse::default(),
         }
     }
@@ -91,12 +89,17 @@ impl Health {
         &self.pulse
     }
 
-    /// Counts on a spool where JetStream cannot store, or does not: `refused` says whether it did not take the last
-    /// message, as a full stream.
+    /// Watches also whether the stream takes what is sent to it.
     #[must_use]
-    pub fn with_spool(mut self, spool: Arc<Spool>, refused: Arc<AtomicBool>) -> Self {
+    pub fn with_taking(mut self, taking: Arc<Taking>) -> Self {
+        self.taking = taking;
+        self
+    }
+
+    /// Counts on a spool where JetStream cannot store, or refuses to.
+    #[must_use]
+    pub fn with_spool(mut self, spool: Arc<Spool>) -> Self {
         self.spool = Some(spool);
-        self.refused = refused;
         self
     }
 
@@ -115,11 +118,9 @@ impl Health {
     pub fn readiness(&self) -> Readiness {
         let link = *self.link.borrow();
         let spool = self.spool.as_ref().map(|spool| spool.status());
-        let refused = self.refused.load(Ordering::Relaxed)
-            && spool.as_ref().is_some_and(|status| status.waiting > 0);
         if *self.stopping.borrow() {
             Readiness::Stopping
-        } else if link != Link::Down && self.stream_seen_on.borrow().is_some() && !refused {
+        } else if link != Link::Down && self.stream_is_seen() && !self.taking.refuses() {
             Readiness::Ready
         } else if let Some(status) = spool {
             if status.latched.is_some() {

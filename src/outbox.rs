@@ -13,6 +13,7 @@ mod repeats;
 mod resume;
 mod retain;
 mod spooler;
+mod taking;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -32,6 +33,7 @@ use repeats::Repeats;
 pub use resume::Resume;
 pub use retain::Retainer;
 use spooler::Spooler;
+pub use taking::Taking;
 
 /// Where a message is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -191,10 +193,10 @@ impl Outbox {
         self.spooler.as_ref().map(|spooler| Resume::new(spooler, self.publisher.jetstream().link()))
     }
 
-    /// Whether the stream refused the last message for a reason of its own, such as being full.
+    /// Whether the stream takes messages, or refuses them all.
     #[must_use]
-    pub fn refused(&self) -> Arc<AtomicBool> {
-        Arc::clone(self.publisher.refused())
+    pub fn taking(&self) -> &Arc<Taking> {
+        self.publisher.taking()
     }
 
     /// Publishes no more of what is in the spool.

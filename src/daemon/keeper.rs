@@ -13,11 +13,11 @@ use crate::health::Health;
 use crate::jetstream::stream::{self, Report, Seen, StreamError};
 use crate::jetstream::{JetStream, Link, Unfit, bucket};
 use crate::metrics::Store;
-use crate::outbox::Retainer;
+use crate::outbox::{Retainer, Taking};
 
 /// How often the stream is looked at while all is well.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// How soon it is looked at again when it was not usable.
+/// How soon it is looked at again when it was not usable, or refused what was sent.
 const LOOK_SOON: Duration = Duration::from_secs(1);
 /// How long after it was missed a stream is looked for.
 const GONE: Duration = Duration::from_secs(1);
@@ -28,6 +28,7 @@ pub(super) struct Keeper {
     pub(super) config: Arc<Config>,
     pub(super) health: Arc<Health>,
     pub(super) retainer: Option<Arc<Retainer>>,
+    pub(super) taking: Arc<Taking>,
     pub(super) allow_shrink: bool,
 }
 
@@ -48,7 +49,8 @@ impl Keeper {
                 return "stream";
             };
             let usable = self.look(up, &mut said).await;
-            let pause = if usable { LOOK_AGAIN } else { LOOK_SOON };
+            let well = usable && !self.taking.refuses();
+            let pause = if well { LOOK_AGAIN } else { LOOK_SOON };
             let missed = async {
                 // A cluster that elects its leader is asked no more often.
                 tokio::time::sleep(LOOK_SOON).await;
@@ -81,8 +83,9 @@ impl Keeper {
             self.health.stream_is_usable(up, false);
             return false;
         };
-        let Seen { created, last_sequence, duplicate_window, answered_in } = &report.seen;
+        let Seen { created, last_sequence, duplicate_window, answered_in, fill } = &report.seen;
         facts::stream_answered(*answered_in);
+        self.taking.looked(*fill);
         self.jetstream.recognises_repeats_for(*duplicate_window);
         if let Some(retainer) = &self.retainer {
             retainer.seen(created, *last_sequence, highest);

@@ -48,9 +48,9 @@ impl Sending {
             Some(spool) => outbox.with_spool(Arc::clone(spool), spooling(config)).await?,
             None => (outbox, Vec::new()),
         };
-        let health = Health::new(jetstream.link());
+        let health = Health::new(jetstream.link()).with_taking(Arc::clone(outbox.taking()));
         let health = Arc::new(match spool {
-            Some(spool) => health.with_spool(Arc::clone(spool), outbox.refused()),
+            Some(spool) => health.with_spool(Arc::clone(spool)),
             None => health,
         });
         let publishing = works.len();
@@ -65,6 +65,7 @@ impl Sending {
             config: Arc::clone(config),
             health: Arc::clone(&health),
             retainer: outbox.retainer(),
+            taking: Arc::clone(outbox.taking()),
             allow_shrink,
         };
         tasks.spawn(keeper.run());

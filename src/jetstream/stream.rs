@@ -4,11 +4,14 @@
 //! the named settings changed: a newer server's settings, which the client library's types do not know,
 //! stay as they are.
 
+mod fill;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
+pub use self::fill::Fill;
 use super::JetStream;
 use super::api::{ApiError, NOT_FOUND};
 use crate::config::{Config, Discard, Stream};
@@ -87,6 +90,8 @@ pub struct Seen {
     pub duplicate_window: Duration,
     /// How long the server took to say so.
     pub answered_in: Duration,
+    /// How much is in it.
+    pub fill: Fill,
 }
 
 impl Seen {
@@ -99,6 +104,7 @@ impl Seen {
             last_sequence: last.unwrap_or_default(),
             duplicate_window: Duration::from_nanos(window.unwrap_or_default()),
             answered_in,
+            fill: Fill::of(info),
         }
     }
 }

@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::large::Large;
+use super::taking::Taking;
 use crate::facts;
 use crate::jetstream::{Ack, JetStream, Link, Unacknowledged};
 use crate::message::{Message, Object, Room};
@@ -39,14 +39,13 @@ pub(super) struct Publisher {
     ack_timeout: Duration,
     room: Room,
     large: Large,
-    /// Whether the stream refused the last message for a reason of its own, such as being full.
-    refused: Arc<AtomicBool>,
+    taking: Arc<Taking>,
 }
 
 impl Publisher {
     pub(super) fn new(jetstream: Arc<JetStream>, ack_timeout: Duration, room: Room) -> Self {
-        let (large, refused) = (Large::default(), Arc::default());
-        Self { jetstream, ack_timeout, room, large, refused }
+        let (large, taking) = (Large::default(), Arc::default());
+        Self { jetstream, ack_timeout, room, large, taking }
     }
 
     pub(super) fn jetstream(&self) -> &JetStream {
@@ -57,8 +56,8 @@ impl Publisher {
         &self.jetstream
     }
 
-    pub(super) fn refused(&self) -> &Arc<AtomicBool> {
-        &self.refused
+    pub(super) fn taking(&self) -> &Arc<Taking> {
+        &self.taking
     }
 
     pub(super) fn room(&self) -> Room {
@@ -115,8 +114,9 @@ impl Publisher {
             // Now, which has just been looked at.
             let began = deadline.checked_sub(left).unwrap_or(deadline);
             let answer = self.jetstream.publish(message, self.ack_timeout.min(left)).await;
-            if let Some(refused) = is_refusal(&answer) {
-                self.refused.store(refused, Ordering::Relaxed);
+            if self.taking.heard(&answer, size(message)) {
+                // The look that may end it comes soon then.
+                self.jetstream.look_at_stream();
             }
             let ack = answer?;
             facts::event_acknowledged(source, &message.id, &ack, began.elapsed());
@@ -223,14 +223,9 @@ pub(super) fn is_hopeless(reason: &Unacknowledged) -> bool {
     }
 }
 
-/// Whether the stream would refuse any other message as well; `None` if the answer does not say.
-fn is_refusal(answer: &Result<Ack, Unacknowledged>) -> Option<bool> {
-    match answer {
-        Ok(_) => Some(false),
-        Err(reason) if is_hopeless(reason) || may_be_stored(reason) => None,
-        Err(Unacknowledged::Refused { .. }) => Some(true),
-        Err(_) => None,
-    }
+/// Subject, headers and body, in bytes.
+fn size(message: &Message) -> usize {
+    message.subject.as_str().len() + message.headers.wire_len() + message.body.len()
 }
 
 /// Whether the message may be in the stream for all that is known.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
+
 use crate::support::daemon::{Daemon, sources, stored};
 use crate::support::hook::{Hook, SECRET, push, sha};
 use crate::support::http::{deliver, get};
@@ -76,6 +78,40 @@ async fn a_stopped_server_makes_no_acknowledgement_and_so_no_202() {
     assert_eq!(stored(&nats).await.len(), 1, "both copies have one id");
 }
 
+/// Nobody sends anything any more to a daemon that is not ready: so this must end without a delivery.
+#[tokio::test]
+async fn a_daemon_without_spool_whose_stream_is_full_is_not_ready_until_there_is_room() {
+    let nats = NatsServer::start();
+    let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
+    let full = Config {
+        name: "FORGE".into(),
+        subjects: vec!["forge.>".into()],
+        max_messages: 1,
+        discard: DiscardPolicy::New,
+        duplicate_window: Duration::from_secs(120),
+        ..Config::default()
+    };
+    context.create_stream(full.clone()).await.unwrap();
+    let config = format!("{}[stream]\nmanage = false\n", without_spool());
+    let daemon = Daemon::with(&nats, &config).await;
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("fits")).await.status, 202);
+    assert_eq!(get(daemon.admin, "/readyz").await.json()["stores"], "jetstream");
+    let refused = deliver(daemon.hooks, "/hooks/gitea", &hook("refused")).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "not_stored"));
+    let not_ready = || async {
+        let answer = get(daemon.admin, "/readyz").await;
+        (answer.status.as_u16(), answer.json()["reason"].as_str().map(str::to_owned))
+    };
+    let expected = (503, Some("stream_not_usable".to_owned()));
+    assert_eq!(not_ready().await, expected);
+    let metrics = get(daemon.admin, "/metrics").await;
+    let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+    assert!(metrics.contains("forgewire_ready 0\n"), "{metrics}");
+    context.update_stream(Config { max_messages: 2, ..full }).await.unwrap();
+    daemon.ready().await;
+    assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("room")).await.status, 202);
+}
+
 #[tokio::test]
 async fn concurrent_deliveries_do_not_wait_for_each_other() {
     let nats = NatsServer::start();
@@ -97,7 +133,7 @@ async fn a_message_that_the_server_never_takes_is_refused_and_holds_nobody_up() 
     let nats = NatsServer::start();
     let context = async_nats::jetstream::new(async_nats::connect(&nats.url).await.unwrap());
     // Too small even for a reference.
-    let stream = async_nats::jetstream::stream::Config {
+    let stream = Config {
         name: "FORGE".into(),
         subjects: vec!["forge.>".into()],
         max_message_size: 500,
@@ -110,10 +146,7 @@ async fn a_message_that_the_server_never_takes_is_refused_and_holds_nobody_up() 
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     let line = daemon.logged("Delivery not stored.").await;
     assert!(line["error"].as_str().unwrap().contains("10054"), "{line}");
-    let raised = async_nats::jetstream::stream::Config {
-        max_message_size: -1,
-        ..stream.cached_info().config.clone()
-    };
+    let raised = Config { max_message_size: -1, ..stream.cached_info().config.clone() };
     context.update_stream(raised).await.unwrap();
     assert_eq!(deliver(daemon.hooks, "/hooks/gitea", &hook("next")).await.status, 202);
 }
