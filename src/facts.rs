@@ -13,7 +13,7 @@ use tracing::{debug, error, info, trace, warn};
 use crate::config::{ConfigError, Warning};
 use crate::delivery::NotAuthenticated;
 use crate::event::Event;
-use crate::jetstream::stream::{Drift, Outcome, Report, StreamError};
+use crate::jetstream::stream::{Drift, Outcome, Report, StreamError, meaning};
 use crate::jetstream::{Ack, Denial, Unfit};
 use crate::metrics::{SourceCounts, Store, TOTALS};
 use crate::outbox::{NotStored, Receipt};
@@ -228,7 +228,8 @@ pub fn stream_seen(store: Store, name: &str, report: &Report) {
         if *outcome == Outcome::Changed {
             info!(stream = name, key, wanted, found, "Stream changed as configured.");
         } else {
-            warn!(stream = name, key, wanted, found, %outcome, "Stream differs from the configuration.");
+            let means = meaning(key);
+            warn!(stream = name, key, wanted, found, means, %outcome, "Stream differs from the configuration.");
         }
     }
 }

@@ -74,19 +74,30 @@ fn seen(
 
 fn drifted(check: &'static str, name: &str, drift: &Drift, config: &Config, found: &mut Findings) {
     let Drift { key, wanted, found: has, outcome } = drift;
-    let text = format!("{name}: {key} is {has}, and should be {wanted}");
+    let mut text = format!("{name}: {key} is {has}, and should be {wanted}");
+    if let Some(means) = stream::meaning(key) {
+        text = [&*text, ": ", means].concat();
+    }
     match outcome {
         Outcome::Changed => found.note(check, text, "the daemon changes it when it looks next"),
         Outcome::WouldShrink => {
             let advice = format!("start the daemon with --allow-shrink once, or correct {key}");
             found.warning(check, text, advice);
         }
-        // Without its subjects it takes nothing, and a mirror neither; the others acknowledge what they do not keep, or
-        // nothing.
+        // Without its subjects it takes nothing, and so do some of the others; the rest acknowledge what they do not
+        // keep, or nothing.
         Outcome::Left
             if matches!(
                 *key,
-                "stream.subject_prefix" | "subjects" | "no_ack" | "sealed" | "retention" | "mirror"
+                "stream.subject_prefix"
+                    | "subjects"
+                    | "no_ack"
+                    | "sealed"
+                    | "retention"
+                    | "storage"
+                    | "persist_mode"
+                    | "mirror"
+                    | "allow_msg_counter"
             ) =>
         {
             found.error(

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::JetStream;
 use super::api::{ApiError, NOT_FOUND};
 use super::objects::stream_of;
-use super::stream::{Drift, Look, Outcome, Report, StreamError, info, shown};
+use super::stream::{Drift, Look, Outcome, Report, StreamError, info, shown, unnamed};
 use crate::config::Config;
 
 /// How much longer an object is kept than an event: as long after it was written a repeat may refer to it.
@@ -175,6 +175,7 @@ impl Wanted<'_> {
                 drift.push(Drift { key, wanted: wanted.to_owned(), found, outcome: Outcome::Left });
             }
         }
+        drift.extend(unnamed::drift(settings, |name| unnamed::OF_OBJECTS.contains(&name)));
         drift
     }
 }

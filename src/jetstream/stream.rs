@@ -5,6 +5,7 @@
 //! stay as they are.
 
 mod fill;
+pub(super) mod unnamed;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 pub use self::fill::Fill;
+pub use self::unnamed::meaning;
 use super::JetStream;
 use super::api::{ApiError, NOT_FOUND};
 use crate::config::{Config, Discard, Stream};
@@ -312,23 +314,7 @@ fn compare(
         }
         note("stream.subject_prefix", &ours, &found, outcome);
     }
-    for (key, name, safe) in [
-        ("retention", "retention", json!("limits")),
-        ("no_ack", "no_ack", json!(false)),
-        ("sealed", "sealed", json!(false)),
-        ("mirror", "mirror", Value::Null),
-        ("sources", "sources", Value::Null),
-        ("subject_transform", "subject_transform", Value::Null),
-        ("republish", "republish", Value::Null),
-    ] {
-        // Interest and work-queue streams acknowledge what they drop; sealed ones, and those without acknowledgements,
-        // acknowledge nothing. What comes from elsewhere was verified by nobody, and what is published again goes past
-        // the rights of those who read the stream.
-        let found = settings.get(name).cloned().unwrap_or_else(|| safe.clone());
-        if found != safe {
-            note(key, &safe, &found, Outcome::Left);
-        }
-    }
+    drift.extend(unnamed::drift(settings, |_| true));
     drift
 }
 

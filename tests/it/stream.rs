@@ -1,7 +1,10 @@
 //! The stream: made, compared, changed only as named, never shrunk by accident.
 
 use async_nats::jetstream;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, Republish, RetentionPolicy};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Republish, RetentionPolicy, Source, StorageType,
+};
+use serde_json::Value;
 use std::time::Duration;
 
 use crate::support::daemon::{Daemon, sources};
@@ -31,6 +34,17 @@ fn existing() -> Config {
     }
 }
 
+/// The line that says that this setting differs and is left.
+async fn left(daemon: &Daemon, key: &str) -> Value {
+    eventually("the difference is reported", || async {
+        let lines = daemon.log();
+        let drift = lines.iter().filter(|line| line.contains("Stream differs from"));
+        let mut drift = drift.map(|line| serde_json::from_str::<Value>(line).unwrap());
+        drift.find(|line| line["key"] == key)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_missing_stream_is_made_with_the_defaults() {
     let nats = NatsServer::start();
@@ -50,11 +64,8 @@ async fn what_the_configuration_does_not_name_is_reported_and_left() {
     let nats = NatsServer::start();
     make(&nats, existing()).await;
     let daemon = Daemon::start(&nats).await;
-    let drift = daemon.logged("Stream differs from the configuration.").await;
-    assert!(
-        matches!(drift["key"].as_str(), Some("stream.max_age" | "stream.duplicate_window")),
-        "{drift}"
-    );
+    left(&daemon, "stream.max_age").await;
+    left(&daemon, "stream.duplicate_window").await;
     let found = config(&nats).await;
     assert_eq!(found.max_age, existing().max_age);
     assert_eq!(found.duplicate_window, existing().duplicate_window);
@@ -73,9 +84,39 @@ async fn a_stream_that_publishes_again_what_it_takes_is_reported() {
     };
     make(&nats, Config { republish: Some(elsewhere), ..same }).await;
     let daemon = Daemon::start(&nats).await;
-    let drift = daemon.logged("Stream differs from the configuration.").await;
-    assert_eq!(drift["key"], "republish", "{drift}");
+    let drift = left(&daemon, "republish").await;
     assert!(drift["found"].as_str().unwrap().contains("copy.>"), "{drift}");
+    assert!(drift["means"].as_str().unwrap().starts_with("security: every event"), "{drift}");
+}
+
+#[tokio::test]
+async fn what_loses_events_or_takes_them_from_elsewhere_is_reported_though_no_key_names_it() {
+    let nats = NatsServer::start();
+    let other = Config { name: "OTHER".into(), subjects: vec!["other.>".into()], ..existing() };
+    make(&nats, other).await;
+    let changed = Config {
+        storage: StorageType::Memory,
+        sources: Some(vec![Source { name: "OTHER".into(), ..Source::default() }]),
+        allow_rollup: true,
+        max_messages_per_subject: 7,
+        deny_delete: true,
+        ..existing()
+    };
+    make(&nats, changed).await;
+    let daemon = Daemon::start(&nats).await;
+    let keys = eventually("all of it is reported", || async {
+        let lines = daemon.log();
+        let drift = lines.iter().filter(|line| line.contains("Stream differs from"));
+        let drift = drift.map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let drift = drift.filter(|line| line["stream"] == "FORGE" && !line["means"].is_null());
+        let keys: Vec<_> = drift.map(|line| line["key"].as_str().unwrap().to_owned()).collect();
+        (keys.len() >= 5).then_some(keys)
+    })
+    .await;
+    let expected = ["storage", "sources", "allow_rollup_hdrs", "max_msgs", "max_msgs_per_subject"];
+    assert_eq!(keys, expected, "and not deny_delete, which only forbids more");
+    let found = config(&nats).await;
+    assert_eq!((found.max_messages_per_subject, found.allow_rollup), (7, true));
 }
 
 #[tokio::test]
@@ -97,7 +138,7 @@ async fn a_stream_is_shrunk_only_with_allow_shrink() {
     make(&nats, existing()).await;
     let smaller = format!("[stream]\nmax_age = \"1d\"\nduplicate_window = \"2m\"\n{}", sources());
     let daemon = Daemon::with(&nats, &smaller).await;
-    let drift = daemon.logged("Stream differs from the configuration.").await;
+    let drift = left(&daemon, "stream.max_age").await;
     assert!(drift["outcome"].as_str().unwrap().contains("--allow-shrink"), "{drift}");
     assert_eq!(config(&nats).await.max_age, existing().max_age);
     drop(daemon);
