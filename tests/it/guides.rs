@@ -554,6 +554,10 @@ async fn an_older_program_takes_a_newer_spool_for_what_it_is_even_if_it_is_empty
         format!("has the format {}, and this version knows formats up to {format}", format + 1);
     assert_eq!(exit, 69, "{errors}");
     assert!(errors.contains(&said), "{errors}");
+    // The daemon says the same, once, and what helps: an empty spool keeps its format.
+    let (exit, _, errors) = program::run(&["serve", "--config", path.to_str().unwrap()]);
+    assert_eq!((exit, errors.matches(&said).count()), (69, 1), "{errors}");
+    assert!(errors.contains("move the directory away"), "{errors}");
     let shown = text("docs/upgrade.md");
     assert!(shown.contains("has the format 2, and this version knows formats up to 1"));
     for file in ["spool.db", "spool.db-wal", "spool.db-shm"] {
