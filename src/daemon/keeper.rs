@@ -83,12 +83,12 @@ impl Keeper {
             self.health.stream_is_usable(up, false);
             return false;
         };
-        let Seen { created, last_sequence, duplicate_window, answered_in, fill } = &report.seen;
+        let Seen { duplicate_window, answered_in, fill, .. } = &report.seen;
         facts::stream_answered(*answered_in);
         self.taking.looked(*fill);
         self.jetstream.recognises_repeats_for(*duplicate_window);
         if let Some(retainer) = &self.retainer {
-            retainer.seen(created, *last_sequence, highest);
+            retainer.seen(&report.seen, highest);
         }
         let unfit = self.jetstream.fit(config.stream.max_inline_bytes, report.max_msg_size);
         if said.unfit != unfit {

@@ -19,6 +19,10 @@ use super::api::{ApiError, NOT_FOUND};
 use crate::config::{Config, Discard, Stream};
 use crate::event::Time;
 
+/// By how much the clocks of a cluster's servers may differ, in milliseconds: one makes the stream, and another one may
+/// take its first message.
+const SKEW_MS: i64 = 5_000;
+
 /// Why the stream is not as it must be to publish to it.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
@@ -86,6 +90,8 @@ pub struct Report {
 pub struct Seen {
     /// When it was made, in the server's words.
     pub created: String,
+    /// Whether it holds what is older than itself, so that it was not made anew but restored.
+    pub restored: bool,
     /// Its last sequence.
     pub last_sequence: u64,
     /// For how long it recognises repeats; zero if it does not say so.
@@ -103,11 +109,26 @@ impl Seen {
         let window = info.pointer("/config/duplicate_window").and_then(Value::as_u64);
         Self {
             created: created.to_owned(),
+            restored: is_restored(info, created),
             last_sequence: last.unwrap_or_default(),
             duplicate_window: Duration::from_nanos(window.unwrap_or_default()),
             answered_in,
             fill: Fill::of(info),
         }
+    }
+}
+
+/// Whether the first message is older than the stream. Servers give a message the time at which they take it, and newer
+/// ones a restored stream the time at which it was restored.
+fn is_restored(info: &Value, created: &str) -> bool {
+    let state = info.get("state");
+    let holds = state.and_then(|state| state.get("messages")).and_then(Value::as_u64) > Some(0);
+    let first = state.and_then(|state| state.get("first_ts")).and_then(Value::as_str);
+    match (first.and_then(Time::parse), Time::parse(created)) {
+        (Some(first), Some(created)) => {
+            holds && created.unix_ms().saturating_sub(first.unix_ms()) > SKEW_MS
+        }
+        _ => false,
     }
 }
 

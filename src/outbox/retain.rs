@@ -4,7 +4,8 @@
 //! seen of the stream. A sequence that is not above that shows that the stream went backwards, or is another one: the
 //! next look tells. If it is the same, what came after its end is published again under the same ids, so that what is
 //! still there stays single. Where exactly it ended nobody can say: others may have published since. So all that
-//! the stream recognises as a repeat goes along. A stream that was made anew is an operator's doing and only reported.
+//! the stream recognises as a repeat goes along. A stream that was made anew is an operator's doing and only reported,
+//! unless it holds what is older than itself: that one was restored from a backup.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use super::publisher::{Publisher, Tries, is_hopeless};
 use super::repeats::Repeats;
 use crate::event::Time;
 use crate::facts;
+use crate::jetstream::stream::Seen;
 use crate::jetstream::{Ack, JetStream, Link};
 use crate::metrics;
 use crate::spool::{Forgotten, Put, RowId, Spool, Stored};
@@ -60,6 +62,9 @@ struct Known {
 struct Lost {
     after: u64,
     before: i64,
+    /// Whether the stream was restored from a backup: it may not recognise repeats of what came by that (nats-server
+    /// 2.15.1 does not), so that nothing else than what is lost goes along.
+    restored: bool,
     /// Whether it was seen since that the stream is the same. Until then nothing is published again.
     same: bool,
 }
@@ -75,19 +80,22 @@ impl Known {
     /// Takes note that the stream ended there, if it is the same one.
     fn suspect(&mut self, last: u64) {
         let after = self.lost.map_or(last, |lost| lost.after.min(last));
-        self.lost = Some(Lost { after, before: Time::now().unix_ms(), same: false });
+        let restored = self.lost.is_some_and(|lost| lost.restored);
+        self.lost = Some(Lost { after, before: Time::now().unix_ms(), restored, same: false });
     }
 }
 
 impl Lost {
     fn write(self) -> String {
-        format!("{} {}", self.after, self.before)
+        let restored = if self.restored { " restored" } else { "" };
+        format!("{} {}{restored}", self.after, self.before)
     }
 
     /// After a restart the first look tells whether the stream is the same.
     fn read(text: &str) -> Option<Self> {
-        let (after, before) = text.split_once(' ')?;
-        Some(Self { after: after.parse().ok()?, before: before.parse().ok()?, same: false })
+        let mut words = text.split(' ');
+        let (after, before) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some(Self { after, before, restored: words.next().is_some(), same: false })
     }
 }
 
@@ -137,25 +145,29 @@ impl Retainer {
         }
     }
 
-    /// Takes note of what the server says of the stream: when it was made, and its last sequence. `highest` was known
-    /// before the server was asked.
-    pub fn seen(&self, created: &str, last: u64, highest: u64) {
+    /// Takes note of what the server says of the stream. `highest` was known before the server was asked.
+    pub fn seen(&self, stream: &Seen, highest: u64) {
+        let Seen { created, restored, last_sequence: last, .. } = stream;
+        let last = *last;
         let mut known = self.known();
-        let before = known.created.replace(created.to_owned());
-        if before.is_some_and(|before| before != created) {
+        let before = known.created.replace(created.clone());
+        let is_another = before.is_some_and(|before| before != *created);
+        if is_another && !restored {
             known.lost = None;
             self.highest.store(last, Ordering::SeqCst);
             return facts::stream_was_recreated(created);
         }
-        if last < highest.min(self.highest()) {
+        // Of a backup it cannot be told by its end that it lacks something: others may have published since.
+        if is_another || last < highest.min(self.highest()) {
             self.highest.store(last, Ordering::SeqCst);
             known.suspect(last);
         }
-        if let Some(lost) = &mut known.lost
-            && !std::mem::replace(&mut lost.same, true)
-        {
-            facts::stream_went_back(lost.after);
-            self.lost.notify_one();
+        if let Some(lost) = &mut known.lost {
+            lost.restored |= is_another;
+            if !std::mem::replace(&mut lost.same, true) {
+                facts::stream_went_back(lost.after);
+                self.lost.notify_one();
+            }
         }
     }
 
@@ -236,7 +248,7 @@ impl Retainer {
         let (mut row, mut again) = (RowId::START, 0_u64);
         let which = Forgotten {
             after: lost.after,
-            since: repeats.recognised_since(),
+            since: if lost.restored { i64::MAX } else { repeats.recognised_since() },
             until: Time::now().unix_ms(),
         };
         loop {

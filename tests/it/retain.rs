@@ -1,7 +1,13 @@
 //! A server can forget what it acknowledged; with `spool.retain` it is published again.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+
+use crate::least::{servers, version};
 use crate::support::daemon::{Daemon, Stored, sources, stored};
 use crate::support::eventually;
 use crate::support::hook::{Hook, SECRET, push, sha};
@@ -222,6 +228,85 @@ async fn a_stream_that_somebody_else_made_anew_is_left_empty_though_its_sequence
         .await;
     all_published(&daemon, 6..8).await;
     assert_eq!(ids(&stored(&nats).await), expected(5..8));
+}
+
+/// A backup of a stream as `nats backup` makes it: settings and state, and the data in chunks.
+struct Backup {
+    head: Value,
+    chunks: Vec<Bytes>,
+}
+
+async fn asked(client: &async_nats::Client, verb: &str, body: &Value) -> Value {
+    let subject = format!("$JS.API.STREAM.{verb}.FORGE");
+    let answer = client.request(subject, body.to_string().into()).await.unwrap();
+    let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
+    assert!(answer["error"].is_null(), "{verb}: {answer}");
+    answer
+}
+
+async fn back_up(client: &async_nats::Client) -> Backup {
+    let inbox = client.new_inbox();
+    let mut data = client.subscribe(inbox.clone()).await.unwrap();
+    let head = asked(client, "SNAPSHOT", &json!({ "deliver_subject": inbox })).await;
+    let mut chunks = Vec::new();
+    loop {
+        let chunk = data.next().await.unwrap();
+        if let Some(reply) = chunk.reply {
+            client.publish(reply, Bytes::new()).await.unwrap();
+        }
+        // The last one is empty, and was refused if it has another status.
+        if chunk.payload.is_empty() {
+            return Backup { head, chunks };
+        }
+        chunks.push(chunk.payload);
+    }
+}
+
+async fn restore(client: &async_nats::Client, backup: Backup) {
+    let body = json!({ "config": backup.head["config"], "state": backup.head["state"] });
+    let to = asked(client, "RESTORE", &body).await["deliver_subject"].as_str().unwrap().to_owned();
+    for chunk in backup.chunks.into_iter().chain([Bytes::new()]) {
+        let answer = client.request(to.clone(), chunk).await.unwrap();
+        let text = String::from_utf8_lossy(&answer.payload);
+        assert!(!text.contains("error"), "{text}");
+    }
+}
+
+async fn created(client: &async_nats::Client) -> String {
+    asked(client, "INFO", &json!({})).await["created"].as_str().unwrap().to_owned()
+}
+
+/// Newer servers give a restored stream a new time of creation, as one that is made anew has.
+#[tokio::test]
+async fn what_a_backup_of_the_stream_lacks_is_published_again() {
+    for program in servers() {
+        let nats = NatsServer::configured_by(&program, "", "");
+        let client = async_nats::connect(&nats.url).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        drop(Daemon::with(&nats, &config(dir.path(), "1h")).await);
+        let unmanaged = format!("{}[stream]\nmanage = false\n", config(dir.path(), "1h"));
+        let daemon = Daemon::with(&nats, &unmanaged).await;
+        all_published(&daemon, 0..10).await;
+        let backup = back_up(&client).await;
+        let before = created(&client).await;
+        all_published(&daemon, 10..20).await;
+        // What a clock could be wrong by is not taken for a restore.
+        let first = Instant::now();
+        eventually("the first event is old enough", || async {
+            (first.elapsed() > Duration::from_secs(6)).then_some(())
+        })
+        .await;
+        asked(&client, "DELETE", &json!({})).await;
+        restore(&client, backup).await;
+        let is_new = created(&client).await != before;
+        assert_eq!(is_new, version(program.as_ref()) >= vec![2, 15], "{}", program.display());
+        // It takes the place that a lost one had.
+        published(&daemon, "r-20").await;
+        daemon.logged("Events that the server had forgotten are published again.").await;
+        assert_eq!(ids(&stored(&nats).await), expected(0..21), "{}", program.display());
+        let anew = daemon.log().iter().any(|line| line.contains("deleted and made anew"));
+        assert!(!anew, "{}", program.display());
+    }
 }
 
 #[tokio::test]
