@@ -153,6 +153,8 @@ impl<S: Answer> Protocol<S> {
         // A client that has sent its request may close its side: the request is served all the same.
         http.half_close(true)
             .header_read_timeout(None)
+            // An answer is one small piece, and copied into it sooner than the system gathers two.
+            .writev(false)
             .max_buf_size(limits.max_header_bytes.max(SMALLEST_BUFFER));
         Self {
             http,

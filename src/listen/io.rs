@@ -3,10 +3,11 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use memchr::memmem::Finder;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::body::Hold;
 use super::registry::{Conn, Pool};
@@ -15,12 +16,17 @@ use super::stage::Phase;
 
 /// Head bytes that every connection may hold uncharged.
 pub(super) const FREE_HEAD_BYTES: usize = 8 * 1024;
-/// Most bytes read at once. hyper doubles its buffer whenever a read fills it, up to the largest
-/// head, and keeps it while the connection idles; this stops it at 32 KiB.
-const READ_AT_ONCE: usize = 16 * 1024;
+/// Most bytes read at once. hyper doubles its buffer whenever a read fills it, up to the largest head, and keeps it
+/// while the connection idles; one byte less stops it at 32 KiB, into which most deliveries fit in one read.
+const READ_AT_ONCE: usize = 32 * 1024 - 1;
 
 /// What is made of the bytes that come.
 pub(super) trait Meter {
+    /// How many may be read at once, from 1.
+    fn most(&self, _: &Conn) -> usize {
+        READ_AT_ONCE
+    }
+
     /// Counts and charges them.
     fn count(&mut self, conn: &Arc<Conn>, come: &[u8]) -> io::Result<()>;
 
@@ -38,19 +44,31 @@ pub(super) struct Metered<I, M = Heads> {
 
 /// The meter of HTTP/1.1: one request after the other.
 pub(super) struct Heads {
+    /// How much of a head has come without its end; zero while there is none.
     bytes: usize,
     /// What the longest head so far has cost. Kept for the connection's life, as hyper keeps the
     /// buffer.
     hold: Hold,
 }
 
+/// What a head ends with. Where it comes in two pieces, or with bare line feeds, the body's first bytes count as well.
+static END: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
+
 impl Meter for Heads {
+    fn most(&self, conn: &Conn) -> usize {
+        // hyper refuses a head when its buffer is full and the end has not come: it must not come beyond.
+        READ_AT_ONCE.min(conn.shared.limits.max_header_bytes.saturating_sub(self.bytes)).max(1)
+    }
+
     fn count(&mut self, conn: &Arc<Conn>, come: &[u8]) -> io::Result<()> {
         let (phase, begins) = conn.received(come.len());
         if phase != Phase::Head {
+            self.bytes = 0;
             return Ok(());
         }
-        self.bytes = if begins { come.len() } else { self.bytes.saturating_add(come.len()) };
+        // What comes behind it is a body, which is charged when it is read.
+        let head = END.find(come).map_or(come.len(), |at| at + END.needle().len());
+        self.bytes = if begins { head } else { self.bytes.saturating_add(head) };
         let charged = self.bytes.saturating_sub(FREE_HEAD_BYTES);
         if self.hold.try_grow_to(charged) {
             Ok(())
@@ -90,22 +108,6 @@ impl<I: Transport, M: Meter> Metered<I, M> {
     }
 }
 
-/// Reads at most [`READ_AT_ONCE`] bytes. The detour initialises memory, so small buffers skip it.
-fn read_some<I: AsyncRead>(
-    io: Pin<&mut I>,
-    cx: &mut Context<'_>,
-    buf: &mut ReadBuf<'_>,
-) -> Poll<io::Result<()>> {
-    if buf.remaining() <= READ_AT_ONCE {
-        return io.poll_read(cx, buf);
-    }
-    let mut part = ReadBuf::new(buf.initialize_unfilled_to(READ_AT_ONCE));
-    ready!(io.poll_read(cx, &mut part))?;
-    let bytes = part.filled().len();
-    buf.advance(bytes);
-    Poll::Ready(Ok(()))
-}
-
 impl<I: Transport, M: Meter + Unpin> AsyncRead for Metered<I, M> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -114,7 +116,8 @@ impl<I: Transport, M: Meter + Unpin> AsyncRead for Metered<I, M> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        match read_some(Pin::new(&mut this.inner), cx, buf) {
+        let mut some = (&mut this.inner).take(this.meter.most(&this.conn) as u64);
+        match Pin::new(&mut some).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
                 let come = buf.filled().get(before..).unwrap_or_default();
                 if come.is_empty() {
@@ -242,6 +245,38 @@ mod tests {
         let member = idle();
         member.0.shared.close();
         assert!(!ends(&member, true));
+    }
+
+    fn newcomer() -> (Member, Heads) {
+        let shared = Arc::new(Shared::new(Limits::default()));
+        let member = shared.admit("127.0.0.1:1".parse().unwrap()).unwrap();
+        let hold = Hold::empty(&member.0, Pool::Shares);
+        (member, Heads { bytes: 0, hold })
+    }
+
+    #[test]
+    fn a_long_head_is_charged_and_a_body_that_comes_with_a_head_is_not() {
+        let (member, mut meter) = newcomer();
+        let mut request = b"POST / HTTP/1.1\r\nContent-Length: 30000\r\n\r\n".to_vec();
+        request.resize(30_000, b'a');
+        meter.count(&member.0, &request).unwrap();
+        assert_eq!(member.0.shared.taken(), 0);
+        let (member, mut meter) = newcomer();
+        meter.count(&member.0, &vec![b'a'; 30_000]).unwrap();
+        assert_eq!(member.0.shared.taken(), (30_000 - FREE_HEAD_BYTES).div_ceil(1024));
+    }
+
+    #[test]
+    fn no_head_is_read_beyond_the_longest_that_is_taken() {
+        let (member, mut meter) = newcomer();
+        let longest = Limits::default().max_header_bytes;
+        let mut come = 0;
+        while come < longest {
+            let most = meter.most(&member.0);
+            assert!(most <= longest - come);
+            meter.count(&member.0, &vec![b'a'; most]).unwrap();
+            come += most;
+        }
     }
 
     #[test]
