@@ -62,9 +62,7 @@ impl Message {
         let mut message = Self::without_body(event, prefix, trace);
         let left = room.max_bytes.saturating_sub(message.headers.wire_len());
         let payload = event.raw.json_len();
-        // Beside a payload of its own size there is mostly as much to say; a large one is not written here.
-        let capacity = if payload <= left { payload * 2 } else { payload } + 2048;
-        let mut body = redacted(event.begin_json(capacity)?, redaction)?;
+        let mut body = redacted(event.begin_json(payload.min(left) / 2 + 2048)?, redaction)?;
         let mut raw = Cow::Borrowed(&event.raw);
         if body.len() + payload > left
             && let Raw::Inline(content) | Raw::Binary(content) = &event.raw
@@ -72,6 +70,14 @@ impl Message {
             let reference = reference(event, content, &room.bucket);
             message.payload = Some(Object::new(reference.clone(), content.clone()));
             raw = Cow::Owned(Raw::Ref(reference));
+        }
+        // It waits for its acknowledgement, with many others: so it gets what it needs, and no more. An allocator
+        // that is asked for more would also copy what is not written yet.
+        let rest = raw.json_len();
+        if body.capacity() - body.len() < rest {
+            let mut exact = Vec::with_capacity(body.len() + rest);
+            exact.extend_from_slice(&body);
+            body = exact;
         }
         raw.finish(&mut body)?;
         message.body = Bytes::from(body);
