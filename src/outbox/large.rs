@@ -15,6 +15,9 @@ use crate::message::{Message, Object};
 /// Bodies that a repeat is recognised by. A forge that tries again does so within minutes.
 const REMEMBERED: usize = 256;
 
+/// Whose turn it is to store the objects of a delivery, until it is dropped.
+pub(super) type Alone = OwnedMutexGuard<()>;
+
 /// What is on its way, and what was.
 #[derive(Debug, Default)]
 pub(super) struct Large {
@@ -34,8 +37,8 @@ struct Recent {
 }
 
 impl Large {
-    /// Waits until nobody else stores objects of the same bytes; nobody else does until the guard is dropped.
-    pub(super) async fn alone(&self, message: &Message) -> Option<OwnedMutexGuard<()>> {
+    /// Waits until nobody else stores objects of the same bytes; nobody else does until what it gives is dropped.
+    pub(super) async fn alone(&self, message: &Message) -> Option<Alone> {
         message.objects().next()?;
         let turn = {
             let mut busy = lock(&self.busy);

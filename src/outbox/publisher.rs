@@ -3,13 +3,12 @@
 //! In comes a message, out comes JetStream's acknowledgement or why there is none. A message that turns out to be
 //! too large for server or stream is made a reference. It knows neither order nor spool.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::large::Large;
+use super::large::{Alone, Large};
 use super::taking::Taking;
 use crate::facts;
 use crate::jetstream::{Ack, JetStream, Link, Unacknowledged};
@@ -77,7 +76,9 @@ impl Publisher {
         let Some(trace) = publishing.context() else {
             return self.publish_or_refer(source, message, tries).await;
         };
-        let stored = self.publish_or_refer(source, &message.clone().in_trace(trace), tries).await;
+        // A future is as large as the largest of its ways, and there is one for each delivery: what is rare is put aside.
+        let traced = Box::new(message.clone().in_trace(trace));
+        let stored = self.publish_or_refer(source, &traced, tries).await;
         publishing.published(&stored);
         stored
     }
@@ -91,7 +92,7 @@ impl Publisher {
         match self.publish_as_it_is(source, message, tries).await {
             // Server or stream take less than they did when the message was made.
             Err(reason) if is_too_large(&reason) && message.whole.is_none() => {
-                let reference = message.clone().by_reference(&self.room.bucket);
+                let reference = Box::new(message.clone().by_reference(&self.room.bucket));
                 self.publish_as_it_is(source, &reference, tries).await
             }
             stored => stored,
@@ -104,12 +105,12 @@ impl Publisher {
         message: &Message,
         tries: Tries,
     ) -> Result<Ack, Unacknowledged> {
-        let deadline = Instant::now() + OBJECTS;
-        let alone = tokio::time::timeout_at(deadline, self.large.alone(message)).await;
-        let _alone = alone.map_err(|_busy| Unacknowledged::TimedOut)?;
-        let message = self.with_objects(message, tries, deadline).await?;
+        let (_alone, instead) = match message.objects().next() {
+            Some(_) => Box::pin(self.with_objects(message, tries)).await?,
+            None => (None, None),
+        };
+        let message = instead.as_deref().unwrap_or(message);
         let deadline = Instant::now() + self.ack_timeout.mul_f64(1.8);
-        let message = &*message;
         let publish = async |left| {
             // Now, which has just been looked at.
             let began = deadline.checked_sub(left).unwrap_or(deadline);
@@ -125,26 +126,29 @@ impl Publisher {
         self.until(tries, deadline, publish).await
     }
 
-    /// The message, once everything that it refers to is stored.
-    async fn with_objects<'m>(
+    /// Stores everything that the message refers to, while nobody else does. Gives the message to publish in its place,
+    /// if that is another.
+    async fn with_objects(
         &self,
-        message: &'m Message,
+        message: &Message,
         tries: Tries,
-        deadline: Instant,
-    ) -> Result<Cow<'m, Message>, Unacknowledged> {
+    ) -> Result<(Option<Alone>, Option<Box<Message>>), Unacknowledged> {
+        let deadline = Instant::now() + OBJECTS;
+        let alone = tokio::time::timeout_at(deadline, self.large.alone(message)).await;
+        let alone = alone.map_err(|_busy| Unacknowledged::TimedOut)?;
         if let Some(payload) = &message.payload {
             self.keep(payload, tries, deadline).await?;
         }
-        let Some(whole) = &message.whole else { return Ok(Cow::Borrowed(message)) };
+        let Some(whole) = &message.whole else { return Ok((alone, None)) };
         if let Some(before) = self.large.published(message)
             && let Some(whole) = &before.whole
             && self.until(tries, deadline, |_| self.jetstream.has(whole, deadline)).await?
         {
-            return Ok(Cow::Owned(before));
+            return Ok((alone, Some(Box::new(before))));
         }
         self.keep(whole, tries, deadline).await?;
         self.large.remember(message);
-        Ok(Cow::Borrowed(message))
+        Ok((alone, None))
     }
 
     async fn keep(

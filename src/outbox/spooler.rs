@@ -48,7 +48,7 @@ impl Spooler {
         let mut receipts = Vec::with_capacity(messages.len());
         let silent = self.silent.load(Ordering::Relaxed) && self.lanes.any();
         if let Some(claim) = self.lanes.claim(messages.iter(), silent) {
-            self.keep(source, claim, messages, None, &mut receipts).await?;
+            Box::pin(self.keep(source, claim, messages, None, &mut receipts)).await?;
             return Ok(receipts);
         }
         let mut acknowledged = Vec::new();
@@ -90,7 +90,7 @@ impl Spooler {
                 Err(reason) => reason,
             };
             if is_hopeless(&reason) {
-                receipts.push(self.bury(source, message, &reason).await?);
+                receipts.push(Box::pin(self.bury(source, message, &reason)).await?);
                 continue;
             }
             if reason == Unacknowledged::TimedOut && publisher.jetstream().heard() == heard {
@@ -103,7 +103,7 @@ impl Spooler {
                 if is_first {
                     remaining.iter().take(1).for_each(|first| facts::spooling(first, &reason));
                 }
-                self.keep(source, claim, remaining, sent, receipts).await?;
+                Box::pin(self.keep(source, claim, remaining, sent, receipts)).await?;
             }
             break;
         }
