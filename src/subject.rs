@@ -60,26 +60,19 @@ impl Token {
     /// The token of a value; an empty value counts as missing.
     #[must_use]
     pub fn escape(value: &str) -> Self {
-        if value.is_empty() {
-            return Self::missing();
-        }
-        if value == "-" {
-            return Self("%2D".into());
-        }
-        let mut token = String::with_capacity(value.len());
-        for byte in value.bytes() {
-            push_escaped(&mut token, byte);
-        }
-        if token.len() > MAX_TOKEN {
-            token = shorten(token, value);
-        }
-        Self(token.into())
+        Self::of(value, Case::Kept)
     }
 
     /// The token of a value that forges compare without regard to case: owner or repository.
     #[must_use]
     pub fn escape_caseless(value: &str) -> Self {
-        Self::escape(&value.to_ascii_lowercase())
+        Self::of(value, Case::Lowered)
+    }
+
+    fn of(value: &str, case: Case) -> Self {
+        let mut token = String::with_capacity(value.len());
+        push_token(&mut token, value, case);
+        Self(token.into())
     }
 
     /// The token that stands where there is no value: `-`.
@@ -141,6 +134,39 @@ impl fmt::Display for Token {
 
 fn stands_for_itself(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// What becomes of capital letters.
+#[derive(Clone, Copy)]
+enum Case {
+    Kept,
+    Lowered,
+}
+
+/// Writes the token of a value at the end of a text.
+fn push_token(out: &mut String, value: &str, case: Case) {
+    match value {
+        "" => return out.push('-'),
+        "-" => return out.push_str("%2D"),
+        _ => {}
+    }
+    let start = out.len();
+    for byte in value.bytes() {
+        push_escaped(
+            out,
+            match case {
+                Case::Kept => byte,
+                Case::Lowered => byte.to_ascii_lowercase(),
+            },
+        );
+    }
+    if out.len() - start > MAX_TOKEN {
+        let token = out.split_off(start);
+        out.push_str(&match case {
+            Case::Kept => shorten(token, value),
+            Case::Lowered => shorten(token, &value.to_ascii_lowercase()),
+        });
+    }
 }
 
 fn push_escaped(token: &mut String, byte: u8) {
@@ -320,18 +346,18 @@ impl Subject {
     #[must_use]
     pub fn new(prefix: &str, address: &Address<'_>) -> Self {
         let tokens = [
-            Token::escape(address.source),
-            Token::escape_caseless(address.owner.unwrap_or_default()),
-            Token::escape_caseless(address.repo.unwrap_or_default()),
-            Token::escape(address.event),
-            Token::escape(address.action),
-            Token::escape(address.reference.unwrap_or_default()),
+            (Some(address.source), Case::Kept),
+            (address.owner, Case::Lowered),
+            (address.repo, Case::Lowered),
+            (Some(address.event), Case::Kept),
+            (Some(address.action), Case::Kept),
+            (address.reference, Case::Kept),
         ];
         let mut subject = String::with_capacity(prefix.len() + 64);
         subject.push_str(prefix);
-        for token in &tokens {
+        for (value, case) in tokens {
             subject.push('.');
-            subject.push_str(token.as_str());
+            push_token(&mut subject, value.unwrap_or_default(), case);
         }
         Self(subject.into())
     }
