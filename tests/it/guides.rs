@@ -519,7 +519,7 @@ fn worked_examples_follow_from_what_one_delivery_costs() {
     for (title, each) in [
         ("deliveries in a day", 200.0),
         ("deliveries a second", 200.0 * 0.2 / 3600.0 * 20.0),
-        ("CPU in a burst", 200.0 * 0.2 / 3600.0 * 20.0 * 0.000_1),
+        ("CPU in a burst", 200.0 * 0.2 / 3600.0 * 20.0 * 0.000_14),
         ("stream, in a day", 200.0 * 10_000.0),
         ("stream, `max_age", 200.0 * 10_000.0 * 22.0),
         ("spool, for a day", 200.0 * 10_000.0 * 1.15),
