@@ -31,7 +31,7 @@ use super::tls::{self, Greeting, Identity};
 /// How long a client is given to finish sending, and to close, after its last answer.
 const LINGER: Duration = Duration::from_secs(1);
 /// hyper refuses smaller buffers.
-const SMALLEST_BUFFER: usize = 8 * 1024;
+pub(super) const SMALLEST_BUFFER: usize = 8 * 1024;
 
 /// An answer that is written without hyper: status line, the header that belongs to it, and the
 /// code and text of its problem.

@@ -10,6 +10,7 @@ use memchr::memmem::Finder;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::body::Hold;
+use super::connection::SMALLEST_BUFFER;
 use super::registry::{Conn, Pool};
 use super::socket::Transport;
 use super::stage::Phase;
@@ -57,7 +58,8 @@ static END: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
 impl Meter for Heads {
     fn most(&self, conn: &Conn) -> usize {
         // hyper refuses a head when its buffer is full and the end has not come: it must not come beyond.
-        READ_AT_ONCE.min(conn.shared.limits.max_header_bytes.saturating_sub(self.bytes)).max(1)
+        let longest = conn.shared.limits.max_header_bytes.max(SMALLEST_BUFFER);
+        READ_AT_ONCE.min(longest.saturating_sub(self.bytes)).max(1)
     }
 
     fn count(&mut self, conn: &Arc<Conn>, come: &[u8]) -> io::Result<()> {
@@ -67,9 +69,11 @@ impl Meter for Heads {
             return Ok(());
         }
         // What comes behind it is a body, which is charged when it is read.
-        let head = END.find(come).map_or(come.len(), |at| at + END.needle().len());
-        self.bytes = if begins { head } else { self.bytes.saturating_add(head) };
-        let charged = self.bytes.saturating_sub(FREE_HEAD_BYTES);
+        let end = END.find(come).map(|at| at + END.needle().len());
+        let before = if begins { 0 } else { self.bytes };
+        let head = before.saturating_add(end.unwrap_or(come.len()));
+        self.bytes = if end.is_some() { 0 } else { head };
+        let charged = head.saturating_sub(FREE_HEAD_BYTES);
         if self.hold.try_grow_to(charged) {
             Ok(())
         } else {
@@ -247,8 +251,8 @@ mod tests {
         assert!(!ends(&member, true));
     }
 
-    fn newcomer() -> (Member, Heads) {
-        let shared = Arc::new(Shared::new(Limits::default()));
+    fn newcomer(limits: Limits) -> (Member, Heads) {
+        let shared = Arc::new(Shared::new(limits));
         let member = shared.admit("127.0.0.1:1".parse().unwrap()).unwrap();
         let hold = Hold::empty(&member.0, Pool::Shares);
         (member, Heads { bytes: 0, hold })
@@ -256,19 +260,19 @@ mod tests {
 
     #[test]
     fn a_long_head_is_charged_and_a_body_that_comes_with_a_head_is_not() {
-        let (member, mut meter) = newcomer();
+        let (member, mut meter) = newcomer(Limits::default());
         let mut request = b"POST / HTTP/1.1\r\nContent-Length: 30000\r\n\r\n".to_vec();
         request.resize(30_000, b'a');
         meter.count(&member.0, &request).unwrap();
         assert_eq!(member.0.shared.taken(), 0);
-        let (member, mut meter) = newcomer();
+        let (member, mut meter) = newcomer(Limits::default());
         meter.count(&member.0, &vec![b'a'; 30_000]).unwrap();
         assert_eq!(member.0.shared.taken(), (30_000 - FREE_HEAD_BYTES).div_ceil(1024));
     }
 
     #[test]
     fn no_head_is_read_beyond_the_longest_that_is_taken() {
-        let (member, mut meter) = newcomer();
+        let (member, mut meter) = newcomer(Limits::default());
         let longest = Limits::default().max_header_bytes;
         let mut come = 0;
         while come < longest {
@@ -277,6 +281,11 @@ mod tests {
             meter.count(&member.0, &vec![b'a'; most]).unwrap();
             come += most;
         }
+        // One that has ended is in nobody's way, and a limit below what hyper buffers counts as that.
+        meter.count(&member.0, b"\r\n\r\n").unwrap();
+        assert_eq!(meter.most(&member.0), READ_AT_ONCE);
+        let (member, meter) = newcomer(Limits { max_header_bytes: 1, ..Limits::default() });
+        assert_eq!(meter.most(&member.0), SMALLEST_BUFFER);
     }
 
     #[test]
