@@ -38,15 +38,14 @@ struct Recent {
 
 impl Large {
     /// Waits until nobody else stores objects of the same bytes; nobody else does until what it gives is dropped.
-    pub(super) async fn alone(&self, message: &Message) -> Option<Alone> {
-        message.objects().next()?;
+    pub(super) async fn alone(&self, message: &Message) -> Alone {
         let turn = {
             let mut busy = lock(&self.busy);
             // Who is nobody's turn any more goes.
             busy.retain(|_, turn| Arc::strong_count(turn) > 1);
             Arc::clone(busy.entry(digest(message).to_owned()).or_default())
         };
-        Some(turn.lock_owned().await)
+        turn.lock_owned().await
     }
 
     /// The same message as it was published before, if its body was an object then.

@@ -105,11 +105,12 @@ impl Publisher {
         message: &Message,
         tries: Tries,
     ) -> Result<Ack, Unacknowledged> {
-        let (_alone, instead) = match message.objects().next() {
-            Some(_) => Box::pin(self.with_objects(message, tries)).await?,
-            None => (None, None),
+        let stored = match message.objects().next() {
+            Some(_) => Some(Box::pin(self.with_objects(message, tries)).await?),
+            None => None,
         };
-        let message = instead.as_deref().unwrap_or(message);
+        let instead = stored.as_ref().and_then(|(_alone, instead)| instead.as_deref());
+        let message = instead.unwrap_or(message);
         let deadline = Instant::now() + self.ack_timeout.mul_f64(1.8);
         let publish = async |left| {
             // Now, which has just been looked at.
@@ -132,7 +133,7 @@ impl Publisher {
         &self,
         message: &Message,
         tries: Tries,
-    ) -> Result<(Option<Alone>, Option<Box<Message>>), Unacknowledged> {
+    ) -> Result<(Alone, Option<Box<Message>>), Unacknowledged> {
         let deadline = Instant::now() + OBJECTS;
         let alone = tokio::time::timeout_at(deadline, self.large.alone(message)).await;
         let alone = alone.map_err(|_busy| Unacknowledged::TimedOut)?;
