@@ -6,6 +6,7 @@
 
 mod filter;
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 pub use filter::{Filter, InvalidFilter};
@@ -60,19 +61,15 @@ impl Token {
     /// The token of a value; an empty value counts as missing.
     #[must_use]
     pub fn escape(value: &str) -> Self {
-        Self::of(value, Case::Kept)
+        let mut token = String::with_capacity(value.len());
+        push_token(&mut token, value);
+        Self(token.into())
     }
 
     /// The token of a value that forges compare without regard to case: owner or repository.
     #[must_use]
     pub fn escape_caseless(value: &str) -> Self {
-        Self::of(value, Case::Lowered)
-    }
-
-    fn of(value: &str, case: Case) -> Self {
-        let mut token = String::with_capacity(value.len());
-        push_token(&mut token, value, case);
-        Self(token.into())
+        Self::escape(&lowered(value))
     }
 
     /// The token that stands where there is no value: `-`.
@@ -136,15 +133,17 @@ fn stands_for_itself(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// What becomes of capital letters.
-#[derive(Clone, Copy)]
-enum Case {
-    Kept,
-    Lowered,
+/// The value as forges compare it; mostly it is written so.
+fn lowered(value: &str) -> Cow<'_, str> {
+    if value.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(value.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(value)
+    }
 }
 
 /// Writes the token of a value at the end of a text.
-fn push_token(out: &mut String, value: &str, case: Case) {
+fn push_token(out: &mut String, value: &str) {
     match value {
         "" => return out.push('-'),
         "-" => return out.push_str("%2D"),
@@ -152,20 +151,11 @@ fn push_token(out: &mut String, value: &str, case: Case) {
     }
     let start = out.len();
     for byte in value.bytes() {
-        push_escaped(
-            out,
-            match case {
-                Case::Kept => byte,
-                Case::Lowered => byte.to_ascii_lowercase(),
-            },
-        );
+        push_escaped(out, byte);
     }
     if out.len() - start > MAX_TOKEN {
         let token = out.split_off(start);
-        out.push_str(&match case {
-            Case::Kept => shorten(token, value),
-            Case::Lowered => shorten(token, &value.to_ascii_lowercase()),
-        });
+        out.push_str(&shorten(token, value));
     }
 }
 
@@ -346,18 +336,18 @@ impl Subject {
     #[must_use]
     pub fn new(prefix: &str, address: &Address<'_>) -> Self {
         let tokens = [
-            (Some(address.source), Case::Kept),
-            (address.owner, Case::Lowered),
-            (address.repo, Case::Lowered),
-            (Some(address.event), Case::Kept),
-            (Some(address.action), Case::Kept),
-            (address.reference, Case::Kept),
+            address.source,
+            &lowered(address.owner.unwrap_or_default()),
+            &lowered(address.repo.unwrap_or_default()),
+            address.event,
+            address.action,
+            address.reference.unwrap_or_default(),
         ];
         let mut subject = String::with_capacity(prefix.len() + 64);
         subject.push_str(prefix);
-        for (value, case) in tokens {
+        for value in tokens {
             subject.push('.');
-            push_token(&mut subject, value.unwrap_or_default(), case);
+            push_token(&mut subject, value);
         }
         Self(subject.into())
     }
