@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::net::UnixDatagram;
 use tokio::process::Command;
 
+use crate::metrics::scrape;
 use crate::support::daemon::{Daemon, sources, stored};
 use crate::support::hook::{Hook, SECRET, push_in, sha};
 use crate::support::http::{Connection, deliver, get};
@@ -257,8 +258,12 @@ async fn three_restarts_under_load_refuse_nobody_and_leave_nobody_without_an_ans
     for client in clients {
         client.await.unwrap();
     }
+    eventually("what was spooled is published", || async {
+        (scrape(&daemon).await["forgewire_spool_waiting_messages"] == 0.0).then_some(())
+    })
+    .await;
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.exit_code().await, Some(0), "and what was spooled is published");
+    assert_eq!(daemon.exit_code().await, Some(0));
     let ids: BTreeSet<_> =
         stored(&nats).await.into_iter().map(|m| m.headers["Nats-Msg-Id"].clone()).collect();
     assert_eq!(ids.len(), answered.load(Ordering::Relaxed));
@@ -535,7 +540,8 @@ async fn the_daemon_does_nothing_that_its_unit_forbids() {
     let said = eventually("the trace is complete", || async {
         let said = std::fs::read_to_string(&trace).ok()?;
         let ended = said.ends_with("+++ exited with 0 +++\n");
-        (ended && said.contains("exit_group(0)")).then_some(said)
+        // Where another thread comes between, the call stands there unfinished.
+        (ended && said.contains("exit_group(0")).then_some(said)
     })
     .await;
     let (mut made, mut seen) = (0, BTreeSet::new());
