@@ -40,7 +40,7 @@ pub(crate) struct Measured {
 pub(crate) struct Known {
     /// Messages that were ever stored, in this stream and in those that were deleted.
     pub(crate) stored: u64,
-    /// Deliveries that the server held and forgot; none where it is not known how many.
+    /// Messages that the server held and forgot; none where it is not known how many.
     pub(crate) forgotten: Option<u64>,
     pub(crate) spool: bool,
     /// How often NATS must have been connected again, at least and at most.

@@ -21,7 +21,7 @@ const BATCH: usize = 1000;
 /// How long a batch may take before it is asked for again.
 const EXPIRES: Duration = Duration::from_secs(5);
 /// Attempts in a row without a message after which the rest is given up.
-const VAIN: u32 = 10;
+const VAIN: u32 = 30;
 /// Pause after one.
 const AGAIN: Duration = Duration::from_secs(1);
 

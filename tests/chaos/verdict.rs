@@ -122,6 +122,8 @@ pub(crate) struct Evidence {
     pub(crate) regresses: Vec<Regress>,
     /// Deliveries that a server held and is known to have forgotten.
     pub(crate) forgotten: HashSet<u64>,
+    /// Messages that it held and forgot: of a delivery that was published again, each time.
+    pub(crate) forgotten_messages: u64,
     /// When the daemon was killed, and was dead, on the ledger's clock.
     pub(crate) kills: Vec<(Duration, Duration)>,
     /// When nothing could be kept, by full or broken disks, on the ledger's clock. All the time without a spool.
