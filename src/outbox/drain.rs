@@ -142,6 +142,10 @@ impl Drain {
                 Ok(stored) => stored.entry.row,
                 Err(unreadable) => unreadable.row,
             };
+            if self.lanes.has_left(&lane, row) {
+                self.lanes.left(&lane, row);
+                continue;
+            }
             match self.settle(row, stored).await {
                 Ok(sequence) => done.extend(sequence.map(|sequence| (row, sequence))),
                 Err(reason) => {

@@ -43,13 +43,16 @@ struct Lane {
     /// Behind this one all up to `after` have left: rows become visible in their order, so who says later that he
     /// spooled one of them says nothing new, though the spool may not have removed it yet.
     from: RowId,
+    /// Rows that have left though something before them has not: those behind the first, up to the second.
+    left: Option<(RowId, RowId)>,
     /// Whether somebody publishes it, or it stands in one of the lists.
     taken: bool,
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { coming: 0, after: RowId::END, since: RowId::END, from: RowId::END, taken: false }
+        let (coming, left, taken) = (0, None, false);
+        Self { coming, after: RowId::END, since: RowId::END, from: RowId::END, left, taken }
     }
 }
 
@@ -59,6 +62,22 @@ impl Default for Lane {
 pub(super) struct Claim {
     lanes: Arc<Lanes>,
     names: Vec<Arc<str>>,
+}
+
+impl Lane {
+    /// Something behind `row` was spooled before what has been published since.
+    fn goes_back(&mut self, row: RowId) {
+        let (behind, last) = (self.from, self.after);
+        if behind != RowId::END {
+            self.left = match self.left {
+                // It has not come as far again: what is between the two may be published once more.
+                Some(before) if last < before.0 => Some(before),
+                Some((_, furthest)) => Some((behind, last.max(furthest))),
+                None => Some((behind, last)),
+            };
+        }
+        (self.from, self.after) = (row, row);
+    }
 }
 
 impl Lanes {
@@ -129,7 +148,7 @@ impl Lanes {
             if let Some(lane) = lanes.get_mut(&name) {
                 let since = std::mem::replace(&mut lane.since, RowId::END);
                 if since < lane.from {
-                    (lane.from, lane.after) = (since, since);
+                    lane.goes_back(since);
                 }
                 return Some((name, lane.after));
             }
@@ -141,6 +160,13 @@ impl Lanes {
         if let Some(lane) = self.state().lanes.get_mut(name) {
             lane.after = row;
         }
+    }
+
+    /// Whether a message of a lane that was taken has left already, and the spool may only not have removed it yet.
+    pub(super) fn has_left(&self, name: &str, row: RowId) -> bool {
+        let state = self.state();
+        let left = state.lanes.get(name).and_then(|lane| lane.left);
+        left.is_some_and(|(behind, last)| behind < row && row <= last)
     }
 
     /// Gives a lane back. If there is `more` in it, or came since it was taken, it has its next turn when all others
@@ -270,6 +296,34 @@ mod tests {
         lanes.left("a", row(9));
         lanes.put_back("a".into(), false, None);
         assert!(!lanes.any());
+    }
+
+    #[test]
+    fn what_was_published_before_something_earlier_was_said_is_not_published_again() {
+        let lanes = Lanes::default();
+        lanes.spooled("a", row(10));
+        assert_eq!(taken(&lanes), Some(9));
+        let left = |rows: [i64; 5]| rows.map(|number| lanes.has_left("a", row(number)));
+        assert_eq!(left([8, 9, 10, 11, 12]), [false; 5]);
+        lanes.left("a", row(10));
+        lanes.left("a", row(11));
+        lanes.spooled("a", row(9));
+        lanes.put_back("a".into(), true, None);
+        assert_eq!(taken(&lanes), Some(8));
+        assert_eq!(left([8, 9, 10, 11, 12]), [false, false, true, true, false]);
+        // Again, before it has come as far.
+        lanes.left("a", row(9));
+        lanes.spooled("a", row(6));
+        lanes.put_back("a".into(), true, None);
+        assert_eq!(taken(&lanes), Some(5));
+        assert_eq!(left([6, 8, 10, 11, 12]), [false, false, true, true, false]);
+        for number in [6, 9, 10, 11, 12] {
+            lanes.left("a", row(number));
+        }
+        lanes.spooled("a", row(3));
+        lanes.put_back("a".into(), true, None);
+        assert_eq!(taken(&lanes), Some(2));
+        assert_eq!(left([3, 6, 9, 12, 13]), [false, true, true, true, false]);
     }
 
     #[test]
