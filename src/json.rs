@@ -1,7 +1,6 @@
-//! One pass over a payload's text before anything else reads it: how deep it is nested, and where it
-//! holds credentials that must not leave.
+//! What is looked for in a payload's text before anything else reads it: credentials that must not leave.
 //!
-//! In come the bytes of a verified payload, out comes [`Screened`]: the same bytes, or the bytes
+//! In come the bytes of a verified payload, out come the same bytes, or the bytes
 //! without the members and passwords that were cut. It trusts nothing: whether they are JSON is found
 //! out by the parser afterwards, and where they are not, what looks like a credential goes all the same.
 
@@ -14,7 +13,7 @@ use std::sync::LazyLock;
 
 pub use self::redact::{MAX_POINTERS, Pointer, REDACTED, Redaction, Step};
 use memchr::memmem::Finder;
-use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// Deepest nesting that is read as JSON.
 pub const MAX_DEPTH: usize = 100;
@@ -28,50 +27,64 @@ const LONGEST_SCHEME: usize = 20;
 /// sends what started a run this way (`ActionRun` in `modules/structs/action.go`).
 const EMBEDDED: &[u8] = b"event_payload";
 
-/// What [`screen`] makes of a payload.
-#[derive(Debug, Eq, PartialEq)]
-pub struct Screened<'a> {
-    /// The payload itself, or a copy without the credentials.
-    pub bytes: Cow<'a, [u8]>,
-    /// Whether it is nested deeper than [`MAX_DEPTH`]; credentials below that depth are not seen.
-    pub too_deep: bool,
-}
-
-/// Looks through a payload, and takes out members named `secret` and the passwords in URLs.
+/// Looks through a payload, and takes out members named `secret` and the passwords in URLs: the payload itself, or a
+/// copy without them. Those below [`MAX_DEPTH`] are not seen.
 #[must_use]
-pub fn screen(payload: &[u8]) -> Screened<'_> {
+pub fn screen(payload: &[u8]) -> Cow<'_, [u8]> {
     if is_plainly_harmless(payload) {
-        return Screened { bytes: Cow::Borrowed(payload), too_deep: false };
+        return Cow::Borrowed(payload);
     }
-    screen_thoroughly(payload)
+    screen_thoroughly(payload).bytes
 }
 
-/// Whether a few quick searches already show that there is nothing to take out and no depth to mind: the
+/// Whether a payload, JSON or not, is nested deeper than [`MAX_DEPTH`]. What can be read as JSON is not.
+#[must_use]
+pub fn is_too_deep(payload: &[u8]) -> bool {
+    screen_thoroughly(payload).too_deep
+}
+
+/// What the long way makes of a payload.
+struct Screened<'a> {
+    /// The payload itself, or a copy without the credentials.
+    bytes: Cow<'a, [u8]>,
+    /// Whether it is nested deeper than [`MAX_DEPTH`].
+    too_deep: bool,
+}
+
+/// Whether a few quick searches already show that there is nothing to take out: the
 /// case of nearly every payload. It may say no to a harmless one, never yes to another.
 fn is_plainly_harmless(payload: &[u8]) -> bool {
     static SECRET: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"secret\""));
     static INNER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(EMBEDDED));
-    static URL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"://"));
-    // Names and URLs can be spelt with escapes; and what opens at most so often is at most so deep.
+    // Names and URLs can be spelt with escapes.
     SECRET.find(payload).is_none()
         && !memchr_iter(b'\\', payload).any(|at| matches!(payload.get(at + 1), Some(b'u' | b'/')))
         && INNER.find(payload).is_none()
-        && memchr2_iter(b'{', b'[', payload).take(MAX_DEPTH + 1).count() <= MAX_DEPTH
-        && !URL
-            .find_iter(payload)
-            .any(|at| may_hold_password(payload.get(at + 3..).unwrap_or_default()))
+        && !may_hold_password(payload)
 }
 
-/// Whether a URL that goes on like this has more before its host than a short user name.
-fn may_hold_password(rest: &[u8]) -> bool {
-    let end = rest.iter().position(|b| matches!(b, b'/' | b'"' | b'?' | b'#' | b'\\' | b' '));
-    // What an escape stands for is found out the long way.
-    if end.is_some_and(|end| rest.get(end) == Some(&b'\\')) {
-        return true;
-    }
-    let authority = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-    let user = memrchr(b'@', authority).and_then(|at| authority.get(..at));
-    user.is_some_and(|user| user.len() >= TOKEN_LENGTH || user.contains(&b':'))
+/// Whether anything before an `@` may be a URL up to its host, with more than a short user name.
+fn may_hold_password(payload: &[u8]) -> bool {
+    let ends = |b: &u8| matches!(b, b'/' | b'"' | b'?' | b'#' | b'\\' | b' ');
+    // Where the user name would begin, and whether a colon has come since. Each byte is looked at once, however many
+    // an `@` is behind the other.
+    let (mut begin, mut colon, mut seen) = (0, false, 0);
+    memchr_iter(b'@', payload).any(|at| {
+        let new = payload.get(seen..at).unwrap_or_default();
+        let end = new.iter().rposition(ends);
+        if let Some(end) = end {
+            begin = seen + end + 1;
+        }
+        let since = new.get(end.map_or(0, |end| end + 1)..).unwrap_or_default();
+        colon = (colon && end.is_none()) || since.contains(&b':');
+        seen = at + 1;
+        match payload.get(..begin) {
+            // What an escape stands for is found out the long way.
+            Some([.., b'\\'] | [.., b'\\', _]) => true,
+            Some([.., b':', b'/', b'/']) => colon || at - begin >= TOKEN_LENGTH,
+            _ => false,
+        }
+    })
 }
 
 fn screen_thoroughly(payload: &[u8]) -> Screened<'_> {
@@ -208,7 +221,7 @@ impl Pass<'_> {
     fn document(&mut self, range: Range<usize>) {
         let text = std::str::from_utf8(self.bytes.get(range.clone()).unwrap_or_default()).ok();
         let inner = text.and_then(|text| serde_json::from_str::<String>(text).ok());
-        let screened = inner.as_ref().map(|inner| screen(inner.as_bytes()));
+        let screened = inner.as_ref().map(|inner| screen_thoroughly(inner.as_bytes()));
         let instead = match screened {
             Some(Screened { bytes: Cow::Borrowed(_), too_deep: false }) => return,
             Some(Screened { bytes, too_deep: false }) => {
@@ -347,7 +360,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn screened(text: &str) -> String {
-        String::from_utf8(screen(text.as_bytes()).bytes.into_owned()).unwrap()
+        String::from_utf8(screen(text.as_bytes()).into_owned()).unwrap()
     }
 
     #[test]
@@ -416,9 +429,7 @@ mod tests {
     #[test]
     fn what_holds_no_credentials_is_not_copied() {
         let text = " { \"a\" : [ 1e400, -0.0 ] }\n";
-        assert!(
-            matches!(screen(text.as_bytes()).bytes, Cow::Borrowed(same) if same == text.as_bytes())
-        );
+        assert!(matches!(screen(text.as_bytes()), Cow::Borrowed(same) if same == text.as_bytes()));
     }
 
     #[test]
@@ -431,8 +442,8 @@ mod tests {
     #[test]
     fn a_hundred_levels_are_read_and_one_more_is_not() {
         let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
-        assert!(!screen(nested(MAX_DEPTH).as_bytes()).too_deep);
-        assert!(screen(nested(MAX_DEPTH + 1).as_bytes()).too_deep);
+        assert!(!is_too_deep(nested(MAX_DEPTH).as_bytes()));
+        assert!(is_too_deep(nested(MAX_DEPTH + 1).as_bytes()));
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -496,7 +507,7 @@ mod tests {
         fn the_short_way_finds_what_the_long_way_finds(
             text in "([\\[\\]{}\",: ]|\"secret\"|https://u:p@h/|https://u@h|https://[a-z]{18,22}@h/|\\\\u0073ecret|\"event_payload\"|\\\\/|\\\\n|\\\\\"|@){0,40}",
         ) {
-            prop_assert_eq!(screen(text.as_bytes()), screen_thoroughly(text.as_bytes()));
+            prop_assert_eq!(screen(text.as_bytes()), screen_thoroughly(text.as_bytes()).bytes);
         }
 
         #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::config::{Dedup, RawPolicy, Source};
 use crate::delivery::{Delivery, Verified};
 use crate::event::{self, Event, Raw, Reason, Time};
-use crate::json::{self, Screened};
+use crate::json;
 use crate::source::{Fact, UnsignedHeaders};
 
 /// The delivery speaks of a repository that its source, or the secret it is signed with, is not for.
@@ -23,19 +23,17 @@ pub struct OutOfScope;
 pub struct Payload {
     bytes: Bytes,
     altered: bool,
-    too_deep: bool,
 }
 
 impl Payload {
     /// Looks through the payload of a delivery, which is not copied unless something is taken out.
     #[must_use]
     pub fn of(delivery: &Delivery<Verified<'_>>) -> Self {
-        let Screened { bytes, too_deep } = json::screen(delivery.payload());
-        let (bytes, altered) = match bytes {
+        let (bytes, altered) = match json::screen(delivery.payload()) {
             Cow::Borrowed(_) => (delivery.payload().clone(), false),
             Cow::Owned(cleaned) => (Bytes::from(cleaned), true),
         };
-        Self { bytes, altered, too_deep }
+        Self { bytes, altered }
     }
 }
 
@@ -65,26 +63,24 @@ pub fn events<'a>(
     let (raw, raw_altered) = raw(payload, is_json, source);
     let about = about(delivery, source);
     let first = format!("{}:{}", source.name, about.id);
-    let rest = match raw {
-        Raw::Omitted => Raw::Omitted,
-        _ => Raw::In(first.clone()),
-    };
-    let mut raw = Some(raw);
-    let make = |(index, fact): (usize, Fact<'a>)| Event {
+    let (omitted, mut raw) = (raw == Raw::Omitted, Some(raw));
+    let rest = || if omitted { Raw::Omitted } else { Raw::In(first.clone()) };
+    let make = |(index, (fact, delivery)): (usize, (Fact<'a>, event::Delivery<'a>))| Event {
         id: if index == 0 { first.clone() } else { format!("{first}:{}", index + 1) },
         source: Cow::Borrowed(source.name.as_str()),
         forge: Cow::Borrowed(source.kind.name()),
         occurred_at: fact.occurred_at,
         received_at,
-        delivery: about.clone(),
+        delivery,
         actor: fact.actor,
         repository: fact.repository,
         reference: fact.reference,
         data: fact.data,
-        raw: raw.take().unwrap_or_else(|| rest.clone()),
+        raw: raw.take().unwrap_or_else(rest),
         raw_altered: raw_altered && index == 0,
     };
-    Ok(facts.into_iter().enumerate().map(make).collect())
+    let about = std::iter::repeat_n(about, facts.len());
+    Ok(facts.into_iter().zip(about).enumerate().map(make).collect())
 }
 
 /// The delivery id that a request claims, if it is one. Nobody has checked that it is signed.
@@ -125,10 +121,9 @@ fn read<'a>(
     let forge = source.kind.forge();
     let headers = delivery.headers();
     let name = forge.event_name(headers).unwrap_or(event::NO_NAME);
-    let text = std::str::from_utf8(&payload.bytes).ok().filter(|_| !payload.too_deep);
+    let text = std::str::from_utf8(&payload.bytes).ok();
     let facts = match text {
         Some(text) => forge.facts(headers, text, source.base_url.as_deref()),
-        None if payload.too_deep => Err(Reason::TooDeep),
         None => Err(Reason::NotJson),
     };
     match facts {
@@ -137,8 +132,11 @@ fn read<'a>(
             let reason = other.err().unwrap_or(Reason::NoChanges);
             // A typed event has been parsed whole; here nobody may have looked yet.
             let text = text.filter(|text| json::read::is_json(text));
-            let reason =
-                if text.is_none() && reason != Reason::TooDeep { Reason::NotJson } else { reason };
+            let reason = match text {
+                Some(_) => reason,
+                None if json::is_too_deep(&payload.bytes) => Reason::TooDeep,
+                None => Reason::NotJson,
+            };
             Read { facts: vec![forge.unrecognized(name, reason, text)], is_json: text.is_some() }
         }
     }
@@ -167,7 +165,7 @@ fn about<'a>(delivery: &'a Delivery<Verified<'_>>, source: &Source) -> event::De
         event: name.map(Cow::Borrowed),
         digest: Cow::Owned(["blake3=", digest.as_str()].concat()),
         authenticated: delivery.authenticated(),
-        secret: delivery.secret_id().map(|id| Cow::Owned(id.to_owned())),
+        secret: delivery.secret_id().map(Cow::Borrowed),
         hook: forge.hook(headers).map(Cow::Borrowed),
         attempt: forge.attempt(headers),
     }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use forgewire::json::{Screened, screen};
+use forgewire::json::{is_too_deep, screen};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -17,10 +17,10 @@ const TOKEN_LENGTH: usize = 20;
 ///
 /// Where it does not hold.
 pub fn hold(payload: &[u8]) {
-    let Screened { bytes, too_deep } = screen(payload);
+    let bytes = screen(payload);
     assert!(bytes.len() <= payload.len(), "screening makes nothing longer");
     let Ok(Document(before)) = serde_json::from_slice(payload) else { return };
-    if too_deep {
+    if is_too_deep(payload) {
         return;
     }
     let Document(after) = serde_json::from_slice(&bytes).expect("what was JSON still is");
