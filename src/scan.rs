@@ -25,6 +25,17 @@ pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
     plain + rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len())
 }
 
+/// Whether all bytes of a text are plain: most texts are, and a short one has a large part behind its last eight bytes.
+#[inline]
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return !bytes.iter().any(|&byte| is_special(byte));
+    };
+    let plain = |chunk: &[u8; 8]| special(u64::from_le_bytes(*chunk)) == 0;
+    // What is left behind the others is looked at together with some that came before it.
+    plain(last) && bytes.as_chunks::<8>().0.iter().all(plain)
+}
+
 /// How many spaces the word starts with, at most eight.
 #[cfg(any(feature = "daemon", test))]
 #[inline]
@@ -43,12 +54,11 @@ fn first(word: u64) -> usize {
 const fn special(word: u64) -> u64 {
     // Subtracting borrows into the top bit of a byte that was smaller. A borrow can spill over into the next
     // byte only behind one that has been found.
-    let quote = word ^ everywhere(b'"');
-    let backslash = word ^ everywhere(b'\\');
-    let quotes = quote.wrapping_sub(everywhere(1)) & !quote;
-    let backslashes = backslash.wrapping_sub(everywhere(1)) & !backslash;
-    let controls = word.wrapping_sub(everywhere(0x20)) & !word;
-    (quotes | backslashes | controls) & everywhere(0x80)
+    // With its second bit turned a quote is a space: so it and the controls, and nothing else, are below 0x21.
+    let low = (word ^ everywhere(b'"' ^ b' ')).wrapping_sub(everywhere(b' ' + 1));
+    let backslash = (word ^ everywhere(b'\\')).wrapping_sub(everywhere(1));
+    // A byte that had its top bit before is none of them.
+    (low | backslash) & !word & everywhere(0x80)
 }
 
 const fn is_special(byte: u8) -> bool {
@@ -68,6 +78,7 @@ mod tests {
                 chunk[place] = byte;
                 let expected = if is_special(byte) { place } else { 8 };
                 assert_eq!(plain_prefix(&chunk), expected, "{byte:#x} at {place}");
+                assert_eq!(is_plain(&chunk), expected == 8, "{byte:#x} at {place}");
             }
         }
     }
@@ -77,6 +88,8 @@ mod tests {
         fn the_first_special_byte_is_found(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let plain = bytes.iter().position(|&b| is_special(b)).unwrap_or(bytes.len());
             prop_assert_eq!(plain_prefix(&bytes), plain);
+            prop_assert_eq!(is_plain(&bytes), plain == bytes.len());
+            prop_assert!(is_plain(bytes.get(..plain).unwrap()));
         }
 
         #[test]

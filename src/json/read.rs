@@ -92,9 +92,19 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn token(&mut self) -> Result<u8> {
         match self.byte() {
-            Some(byte) if byte > b' ' => Ok(byte),
-            _ => self.skip_white_space().ok_or(Unreadable),
+            Some(byte) if byte > b' ' => return Ok(byte),
+            // What stands between a name and its value in an indented text.
+            Some(b' ') => {
+                if let Some(&byte) = self.text.as_bytes().get(self.at + 1)
+                    && byte > b' '
+                {
+                    self.at += 1;
+                    return Ok(byte);
+                }
+            }
+            _ => {}
         }
+        self.skip_white_space().ok_or(Unreadable)
     }
 
     fn skip_white_space(&mut self) -> Option<u8> {

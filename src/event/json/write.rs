@@ -37,6 +37,10 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
 
 fn content(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
+    if scan::is_plain(rest) {
+        out.extend_from_slice(rest);
+        return;
+    }
     loop {
         let (plain, special) = rest.split_at(scan::plain_prefix(rest));
         out.extend_from_slice(plain);
