@@ -10,6 +10,7 @@ mod bitbucket_dc;
 mod gitea;
 
 use std::fmt;
+use std::sync::Arc;
 
 use hyper::HeaderMap;
 
@@ -196,7 +197,7 @@ impl<'h> UnsignedHeaders<'h> {
 /// It stands in the URL, in subjects, ids and environment variables (hence no `__`, which separates
 /// the levels there).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct SourceName(Box<str>);
+pub struct SourceName(Arc<str>);
 
 /// Why a text is no [`SourceName`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -75,12 +75,24 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 
 /// An id of a payload, number or text, or nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Id(Option<Box<str>>);
+pub(crate) enum Id {
+    #[default]
+    Nothing,
+    Negative(i64),
+    Number(u64),
+    Text(Box<str>),
+}
 
 impl Id {
     /// The id as a text, if there is one.
     pub(crate) fn said(&self) -> Option<event::Id<'static>> {
-        self.0.as_deref().map(|id| event::Id(Cow::Owned(id.to_owned())))
+        let id = match self {
+            Self::Nothing => return None,
+            Self::Negative(id) => id.to_string(),
+            Self::Number(id) => id.to_string(),
+            Self::Text(id) => id.to_string(),
+        };
+        Some(event::Id(Cow::Owned(id)))
     }
 }
 
@@ -95,19 +107,19 @@ impl<'de> Deserialize<'de> for Id {
             }
 
             fn visit_i64<E: Error>(self, id: i64) -> Result<Id, E> {
-                Ok(Id(Some(id.to_string().into())))
+                Ok(Id::Negative(id))
             }
 
             fn visit_u64<E: Error>(self, id: u64) -> Result<Id, E> {
-                Ok(Id((id != 0).then(|| id.to_string().into())))
+                Ok(if id == 0 { Id::Nothing } else { Id::Number(id) })
             }
 
             fn visit_str<E: Error>(self, id: &str) -> Result<Id, E> {
-                Ok(Id((!id.is_empty()).then(|| id.into())))
+                Ok(if id.is_empty() { Id::Nothing } else { Id::Text(id.into()) })
             }
 
             fn visit_unit<E: Error>(self) -> Result<Id, E> {
-                Ok(Id(None))
+                Ok(Id::Nothing)
             }
         }
         deserializer.deserialize_any(IdVisitor)

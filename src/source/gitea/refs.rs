@@ -56,7 +56,8 @@ fn branch_pushed(hook: wire::Push<'_>, created: bool, deleted: bool) -> Result<D
     let pusher = other_pusher(&hook);
     let sent = hook.commits.len();
     // The forges send the newest commit first (the order of `git rev-list`).
-    let commits: Vec<Commit<'_>> = hook.commits.into_iter().rev().filter_map(commit).collect();
+    let mut commits: Vec<Commit<'_>> = Vec::with_capacity(sent);
+    commits.extend(hook.commits.into_iter().rev().filter_map(commit));
     let listed = commits.len() as u64;
     let counted = hook.total_commits == Some(listed) && commits.len() == sent;
     let lists_head = commits.iter().any(|commit| Some(&commit.id) == after.as_ref());
@@ -120,8 +121,13 @@ fn notice<'a>(hook: &wire::Push<'a>) -> RefNotice<'a> {
 }
 
 fn other_pusher<'a>(hook: &wire::Push<'a>) -> Option<Actor<'a>> {
-    let pusher = hook.pusher.as_ref().and_then(actor)?;
-    let sender = hook.sender.as_ref().and_then(actor)?;
+    let (pusher, sender) = (hook.pusher.as_ref()?, hook.sender.as_ref()?);
+    // Nearly always they are the same, and nothing need be made of them to see it.
+    if pusher.id == sender.id && pusher.login == sender.login && pusher.username == sender.username
+    {
+        return None;
+    }
+    let (pusher, sender) = (actor(pusher)?, actor(sender)?);
     (pusher.id != sender.id || pusher.login != sender.login).then_some(pusher)
 }
 
