@@ -169,19 +169,14 @@ impl Event<'_> {
     ///
     /// [`Unwritable`], which these types do not cause.
     pub fn to_json(&self) -> Result<Vec<u8>, Unwritable> {
-        let mut out = self.begin_json(self.raw.json_len() * 2 + 2048)?;
+        let mut out = Vec::with_capacity(self.raw.json_len() * 2 + 2048);
+        self.begin_json(&mut out)?;
         self.raw.finish(&mut out)?;
         Ok(out)
     }
 
-    /// Writes everything that stands before the payload into a buffer of this size. [`Raw::finish`] ends it.
-    pub(crate) fn begin_json(&self, capacity: usize) -> Result<Vec<u8>, Unwritable> {
-        let mut out = Vec::with_capacity(capacity);
-        self.write_head(&mut out)?;
-        Ok(out)
-    }
-
-    fn write_head(&self, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+    /// Writes everything that stands before the payload. [`Raw::finish`] ends it.
+    pub(crate) fn begin_json(&self, out: &mut Vec<u8>) -> Result<(), Unwritable> {
         let head = Head {
             version: VERSION,
             id: &self.id,

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::VERSION;
+use super::{Event, VERSION};
 
 /// Where something is that is too large for a message: an object in a JetStream object store, which every
 /// NATS client can read.
@@ -81,6 +81,17 @@ impl EventRef {
         }
         let Named { id, event, action } = serde_json::from_slice(body).ok()?;
         Some(Self { version: VERSION, id, event, action, body_ref: ObjectRef::to(bucket, body) })
+    }
+
+    /// The same for the body that was just written of `event`, which need not be read again.
+    pub(crate) fn to_body_of(event: &Event<'_>, bucket: &str, body: &[u8]) -> Self {
+        Self {
+            version: VERSION,
+            id: event.id.clone(),
+            event: event.event().to_owned(),
+            action: event.action().to_owned(),
+            body_ref: ObjectRef::to(bucket, body),
+        }
     }
 
     /// Writes it as the body of a message.

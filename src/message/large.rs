@@ -5,6 +5,7 @@
 //! written anew.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -17,6 +18,16 @@ use super::Message;
 use crate::event::{Event, EventRef, ObjectRef, Raw, Unwritable};
 use crate::json::Redaction;
 use crate::trace::TraceContext;
+
+/// Most that an event is given to begin with, in bytes. Half of its payload is what it mostly takes.
+const MOST_AT_FIRST: usize = 4 * 1024 * 1024;
+/// Most that a thread keeps to write events in, in bytes.
+const DESK_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// Where a thread writes an event before it is known how large its body is.
+    static DESK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// How large a message may be, and where goes what does not fit.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -62,26 +73,25 @@ impl Message {
         let mut message = Self::without_body(event, prefix, trace);
         let left = room.max_bytes.saturating_sub(message.headers.wire_len());
         let payload = event.raw.json_len();
-        let mut body = redacted(event.begin_json(payload.min(left) / 2 + 2048)?, redaction)?;
+        let mut head = DESK.take();
+        head.clear();
+        head.reserve((payload / 2).min(MOST_AT_FIRST) + 2048);
+        event.begin_json(&mut head)?;
+        let head = redacted(head, redaction)?;
         let mut raw = Cow::Borrowed(&event.raw);
-        if body.len() + payload > left
+        if head.len() + payload > left
             && let Raw::Inline(content) | Raw::Binary(content) = &event.raw
         {
             let reference = reference(event, content, &room.bucket);
             message.payload = Some(Object::new(reference.clone(), content.clone()));
             raw = Cow::Owned(Raw::Ref(reference));
         }
-        // It waits for its acknowledgement, with many others: so it gets what it needs, and no more. An allocator
-        // that is asked for more would also copy what is not written yet.
-        let rest = raw.json_len();
-        if body.capacity() - body.len() < rest {
-            let mut exact = Vec::with_capacity(body.len() + rest);
-            exact.extend_from_slice(&body);
-            body = exact;
+        message.body = whole(head, &raw)?;
+        if message.body.len() > left {
+            let reference = EventRef::to_body_of(event, &room.bucket, &message.body);
+            message.point_to(reference);
         }
-        raw.finish(&mut body)?;
-        message.body = Bytes::from(body);
-        Ok(if message.body.len() > left { message.by_reference(&room.bucket) } else { message })
+        Ok(message)
     }
 
     /// The same event with nothing but a reference to its body, which becomes an object itself. A message that
@@ -91,16 +101,37 @@ impl Message {
         if self.whole.is_none()
             && let Some(reference) = EventRef::to(bucket, &self.body)
         {
-            let whole = std::mem::replace(&mut self.body, Bytes::from(reference.to_json()));
-            self.whole = Some(Object::new(reference.body_ref, whole));
+            self.point_to(reference);
         }
         self
+    }
+
+    fn point_to(&mut self, reference: EventRef) {
+        let whole = std::mem::replace(&mut self.body, Bytes::from(reference.to_json()));
+        self.whole = Some(Object::new(reference.body_ref, whole));
     }
 
     /// What the body refers to, in the order in which it is stored: before the message.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         self.payload.iter().chain(&self.whole)
     }
+}
+
+/// The body that begins with `head`. It waits for its acknowledgement, with many others: so it gets what it needs, and no
+/// more, and where the head was written is free again.
+fn whole(mut head: Vec<u8>, raw: &Raw) -> Result<Bytes, Unwritable> {
+    let rest = raw.json_len();
+    if head.capacity() > DESK_BYTES && head.capacity() - head.len() >= rest {
+        raw.finish(&mut head)?;
+        return Ok(Bytes::from(head));
+    }
+    let mut body = Vec::with_capacity(head.len() + rest);
+    body.extend_from_slice(&head);
+    raw.finish(&mut body)?;
+    if head.capacity() <= DESK_BYTES {
+        DESK.set(head);
+    }
+    Ok(Bytes::from(body))
 }
 
 /// Replaces what is named in a body that ends before its payload and its brace.
