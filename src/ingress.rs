@@ -20,13 +20,13 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio_util::task::TaskTracker;
 
 use crate::health::Health;
 use crate::listen::Refusals;
+use crate::listen::answer::{Asked, Extended};
 use crate::listen::tls::Tls;
 use crate::live::Live;
 use crate::outbox::Outbox;
@@ -53,14 +53,16 @@ pub struct App {
 #[derive(Clone, Debug)]
 pub struct Hooks(pub Arc<App>);
 
-impl Service<hyper::Request<Incoming>> for Hooks {
+impl Service<Asked> for Hooks {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+    fn call(&self, (connection, request): Asked) -> Self::Future {
         let app = Arc::clone(&self.0);
-        Box::pin(async move { Ok(receive::receive(app, request).await.into_response()) })
+        Box::pin(
+            async move { Ok(receive::receive(app, connection, request).await.into_response()) },
+        )
     }
 }
 
@@ -76,7 +78,7 @@ pub struct Admin {
 }
 
 /// The routes for operators: `/livez`, `/metrics`, `/readyz`, `/version`.
-pub fn admin(state: Admin) -> TowerToHyperService<Router> {
+pub fn admin(state: Admin) -> Extended<TowerToHyperService<Router>> {
     let router = Router::new()
         .route("/livez", get(admin::livez))
         .route("/metrics", get(admin::metrics))
@@ -85,5 +87,5 @@ pub fn admin(state: Admin) -> TowerToHyperService<Router> {
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed { allow: "GET, HEAD" })
         .with_state(state);
-    TowerToHyperService::new(router)
+    Extended(TowerToHyperService::new(router))
 }

@@ -1,9 +1,10 @@
 //! The connection server: sockets, TLS, connections, their limits and the stop.
 //!
-//! In comes a bound [`socket::Listener`] and an axum router, out come the router's answers. It
+//! In comes a bound [`socket::Listener`] and what answers its requests ([`answer`]), out come the answers. It
 //! knows nothing of webhooks: who has authenticated is told to it through
 //! [`registry::ConnHandle`], bodies are read through [`body::read_body`], which keeps the limits.
 
+pub mod answer;
 pub mod body;
 mod connection;
 mod eviction;

@@ -38,12 +38,12 @@ const INLINE_BYTES: usize = 128 * 1024;
 /// `POST /hooks/<source>`, and every other path and method, which lead nowhere.
 pub(super) async fn receive(
     app: Arc<App>,
+    connection: ConnHandle,
     request: Request<Incoming>,
 ) -> Result<Response, Problem> {
     let began = Instant::now();
     let live = app.live.load_full();
     let asked = asked_for(&live, request.uri().path());
-    let connection = request.extensions().get::<ConnHandle>().ok_or(Problem::BodyAborted)?.clone();
     let client = app.gate.client(connection.peer().ip(), request.headers());
     let guest = app.gate.enter(client, asked.as_ref().ok().map(|(name, _)| name));
     let mut guest = guest.map_err(|away| turned_away(away.into(), asked.as_ref().ok()))?;

@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, Request, StatusCode};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -22,6 +22,7 @@ use tokio::time::{sleep_until, timeout};
 use tracing::debug;
 
 use super::Limits;
+use super::answer::Answer;
 use super::io::{Meter, Metered};
 use super::registry::{Conn, ConnHandle, Member};
 use super::socket::Transport;
@@ -110,33 +111,6 @@ pub(super) enum End {
     Evicted,
     /// Too slow where no answer can be given.
     Silent,
-}
-
-/// What answers requests; an axum `Router` does inside a `TowerToHyperService`.
-pub trait Answer:
-    Service<
-        Request<Incoming>,
-        Response = hyper::Response<axum::body::Body>,
-        Error = Infallible,
-        Future: Send + 'static,
-    > + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<S> Answer for S where
-    S: Service<
-            Request<Incoming>,
-            Response = hyper::Response<axum::body::Body>,
-            Error = Infallible,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + Sync
-        + 'static
-{
 }
 
 /// What every connection of a server is served with.
@@ -248,14 +222,13 @@ impl<S: Answer> Protocol<S> {
 
     fn call(
         &self,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
         conn: &Arc<Conn>,
     ) -> impl Future<Output = Result<hyper::Response<Response<Answering>>, Infallible>> + use<S>
     {
         let conn = Arc::clone(conn);
         conn.request_begins(!request.body().is_end_stream());
-        request.extensions_mut().insert(ConnHandle(Arc::clone(&conn)));
-        let answer = self.service.call(request);
+        let answer = self.service.call((ConnHandle(Arc::clone(&conn)), request));
         async move {
             let mut response = answer.await?;
             if conn.response_begins() {

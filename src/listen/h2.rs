@@ -26,8 +26,9 @@ use tokio::time::sleep_until;
 
 use self::frames::Frames;
 use super::Limits;
+use super::answer::Answer;
 use super::body::Hold;
-use super::connection::{Answer, End, Protocol, Response, end_with, overloaded};
+use super::connection::{End, Protocol, Response, end_with, overloaded};
 use super::io::{FREE_HEAD_BYTES, Metered};
 use super::registry::{Conn, ConnHandle, Member, Pool};
 use super::server::report;
@@ -137,14 +138,14 @@ impl<S: Answer> Protocol<S> {
 
     fn call_h2(
         &self,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
         conn: &Arc<Conn>,
     ) -> impl Future<Output = Result<hyper::Response<Taken>, Infallible>> + Send + use<S> {
         let mut stream = Stream::begin(conn);
         let room = stream.charge(weight(&request));
-        request.extensions_mut().insert(ConnHandle(Arc::clone(conn)));
+        let connection = ConnHandle(Arc::clone(conn));
         // Without room for the head it goes at once.
-        let answer = room.then(|| self.service().call(request));
+        let answer = room.then(|| self.service().call((connection, request)));
         async move {
             let response = match answer {
                 Some(answer) => answer.await?,

@@ -39,7 +39,7 @@ pub(super) enum Pool {
     Rests,
 }
 
-/// The connection that a request came over. Every request carries it as an extension.
+/// The connection that a request came over.
 #[derive(Clone)]
 pub struct ConnHandle(pub(super) Arc<Conn>);
 

@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
-use super::connection::{Answer, Protocol, refuse, refuse_secured};
+use super::answer::Answer;
+use super::connection::{Protocol, refuse, refuse_secured};
 use super::registry::Shared;
 use super::socket::{Listener, ignore_handshakes, prepare};
 use super::tls::Tls;

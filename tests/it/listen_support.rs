@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use forgewire::listen::Limits;
+use forgewire::listen::answer::Extended;
 use forgewire::listen::body::{BodyError, read_body};
 use forgewire::listen::registry::ConnHandle;
 use forgewire::listen::server::Server;
@@ -47,7 +48,7 @@ fn free_port() -> Listener {
     bind("127.0.0.1:0".parse().unwrap()).unwrap()
 }
 
-fn router() -> (TowerToHyperService<Router>, Gate) {
+fn router() -> (Extended<TowerToHyperService<Router>>, Gate) {
     let gate = Gate { entered: Arc::new(Semaphore::new(0)), leave: Arc::new(Semaphore::new(0)) };
     let router =
         Router::new()
@@ -65,7 +66,7 @@ fn router() -> (TowerToHyperService<Router>, Gate) {
             .route("/hold", get(hold))
             .route("/body", post(body))
             .with_state(gate.clone());
-    (TowerToHyperService::new(router), gate)
+    (Extended(TowerToHyperService::new(router)), gate)
 }
 
 async fn panics() -> StatusCode {
