@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, VERSION};
+use super::VERSION;
 
 /// Where something is that is too large for a message: an object in a JetStream object store, which every
 /// NATS client can read.
@@ -84,7 +84,8 @@ impl EventRef {
     }
 
     /// The same for the body that was just written of `event`, which need not be read again.
-    pub(crate) fn to_body_of(event: &Event<'_>, bucket: &str, body: &[u8]) -> Self {
+    #[cfg(feature = "daemon")]
+    pub(crate) fn to_body_of(event: &super::Event<'_>, bucket: &str, body: &[u8]) -> Self {
         Self {
             version: VERSION,
             id: event.id.clone(),
