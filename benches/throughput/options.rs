@@ -95,7 +95,8 @@ pub(crate) enum Scenario {
     Repositories,
     /// As `storm`, then with nats-server away, then with it back: forgewire alone, in a process of its own
     Outage,
-    /// Half the rate of `storm` for `--minutes`: forgewire alone, in a process of its own; only if it is named
+    /// Half the rate of `storm` for `--minutes`, in a process of its own, in turns with the yardstick at half of its rate or
+    /// alone with `--only forgewire`; only if it is named
     Soak,
 }
 

@@ -321,7 +321,7 @@ fn judge(found: &Found) -> Vec<Verdict> {
     verdicts.extend(found.scaling.iter().flat_map(ScalingResult::verdicts));
     let outage = found.outage.as_ref().and_then(|result| result.summary);
     verdicts.extend(outage.iter().flat_map(OutageSummary::verdicts));
-    let soak = found.soak.as_ref().and_then(|result| result.summary);
+    let soak = found.soak.as_ref().and_then(|result| result.forgewire.summary);
     verdicts.extend(soak.iter().flat_map(SoakSummary::verdicts));
     verdicts
 }

@@ -12,7 +12,7 @@ use crate::options::Scenario;
 use crate::outage::OutageResult;
 use crate::run::Found;
 use crate::scaling::ScalingResult;
-use crate::soak::SoakResult;
+use crate::soak::{Course, SoakResult};
 use crate::starts::StartResult;
 
 /// Writes the tables of what there is.
@@ -90,10 +90,19 @@ fn scaling(text: &mut String, result: &ScalingResult) -> std::fmt::Result {
 }
 
 fn soak(text: &mut String, result: &SoakResult) -> std::fmt::Result {
-    let SoakResult { workload, highest_rate, minutes, summary, legs } = result;
+    let SoakResult { minutes, forgewire, yardstick } = result;
+    course(text, "forgewire", *minutes, forgewire)?;
+    match yardstick {
+        Some(yardstick) => course(text, "yardstick, in turns with it", *minutes, yardstick),
+        None => Ok(()),
+    }
+}
+
+fn course(text: &mut String, who: &str, minutes: u32, course: &Course) -> std::fmt::Result {
+    let Course { workload, highest_rate, summary, legs } = course;
     writeln!(
         text,
-        "\nsoak: {minutes} minutes at {:.0} requests/s of {highest_rate:.0}, {} connections, bodies of {} bytes, {} repositories; \
+        "\nsoak, {who}: {minutes} minutes at {:.0} requests/s of {highest_rate:.0}, {} connections, bodies of {} bytes, {} repositories; \
          medians of a tenth of {} legs of {} s (lowest..highest)",
         workload.rate.unwrap_or_default(),
         workload.connections,
