@@ -23,17 +23,23 @@ pub struct OutOfScope;
 pub struct Payload {
     bytes: Bytes,
     altered: bool,
+    /// Whether it was nested too deeply before something was taken out. Where nothing was, the reader finds out.
+    too_deep: bool,
 }
 
 impl Payload {
     /// Looks through the payload of a delivery, which is not copied unless something is taken out.
     #[must_use]
     pub fn of(delivery: &Delivery<Verified<'_>>) -> Self {
-        let (bytes, altered) = match json::screen(delivery.payload()) {
-            Cow::Borrowed(_) => (delivery.payload().clone(), false),
-            Cow::Owned(cleaned) => (Bytes::from(cleaned), true),
-        };
-        Self { bytes, altered }
+        let payload = delivery.payload();
+        match json::screen(payload) {
+            Cow::Borrowed(_) => Self { bytes: payload.clone(), altered: false, too_deep: false },
+            Cow::Owned(cleaned) => Self {
+                bytes: Bytes::from(cleaned),
+                altered: true,
+                too_deep: json::is_too_deep(payload),
+            },
+        }
     }
 }
 
@@ -121,7 +127,7 @@ fn read<'a>(
     let forge = source.kind.forge();
     let headers = delivery.headers();
     let name = forge.event_name(headers).unwrap_or(event::NO_NAME);
-    let text = std::str::from_utf8(&payload.bytes).ok();
+    let text = std::str::from_utf8(&payload.bytes).ok().filter(|_| !payload.too_deep);
     let facts = match text {
         Some(text) => forge.facts(headers, text, source.base_url.as_deref()),
         None => Err(Reason::NotJson),
@@ -134,7 +140,7 @@ fn read<'a>(
             let text = text.filter(|text| json::read::is_json(text));
             let reason = match text {
                 Some(_) => reason,
-                None if json::is_too_deep(&payload.bytes) => Reason::TooDeep,
+                None if payload.too_deep || json::is_too_deep(&payload.bytes) => Reason::TooDeep,
                 None => Reason::NotJson,
             };
             Read { facts: vec![forge.unrecognized(name, reason, text)], is_json: text.is_some() }

@@ -84,6 +84,21 @@ fn a_hundred_levels_are_read_and_a_hundred_and_one_are_kept_unread() {
 }
 
 #[test]
+fn a_payload_is_too_deep_by_what_was_sent_though_the_deep_part_is_cut() {
+    let with_secret = |n: usize| {
+        let nested = format!("{}0{}", "[".repeat(n), "]".repeat(n));
+        let body = push_with("1").replacen('{', &format!("{{\"secret\":{nested},"), 1);
+        let hook = Hook::new("gitea", "push", Some("push"), "id", SECRET, body.as_bytes());
+        messages(&source("gitea"), &hook).remove(0).0
+    };
+    let event = with_secret(99);
+    assert_eq!((event.event(), is_inline(&event), event.raw_altered), ("push", true, true));
+    let event = with_secret(100);
+    let found = (reason(&event), is_inline(&event), event.raw_altered);
+    assert_eq!(found, (Some("too_deep"), false, true));
+}
+
+#[test]
 fn a_million_levels_overflow_no_stack() {
     for open in ["[", "{\"a\":", "[{\"a\":"] {
         let body = open.repeat(1_000_000);
