@@ -19,8 +19,6 @@ use crate::event::{Event, EventRef, ObjectRef, Raw, Unwritable};
 use crate::json::Redaction;
 use crate::trace::TraceContext;
 
-/// Most that an event is given to begin with, in bytes. Half of its payload is what it mostly takes.
-const MOST_AT_FIRST: usize = 4 * 1024 * 1024;
 /// Most that a thread keeps to write events in, in bytes.
 const DESK_BYTES: usize = 64 * 1024;
 
@@ -75,7 +73,9 @@ impl Message {
         let payload = event.raw.json_len();
         let mut head = DESK.take();
         head.clear();
-        head.reserve((payload / 2).min(MOST_AT_FIRST) + 2048);
+        // Mostly it takes half of its payload. A large one that grew would be there twice meanwhile, and what it is given
+        // and does not touch is no memory yet.
+        head.reserve(if payload < DESK_BYTES { payload / 2 } else { payload } + 2048);
         event.begin_json(&mut head)?;
         let head = redacted(head, redaction)?;
         let mut raw = Cow::Borrowed(&event.raw);
@@ -118,14 +118,15 @@ impl Message {
 }
 
 /// The body that begins with `head`. It waits for its acknowledgement, with many others: so it gets what it needs, and no
-/// more, and where the head was written is free again.
+/// more, and where the head was written is free again. A large one stays where it is, if it fills half of that.
 fn whole(mut head: Vec<u8>, raw: &Raw) -> Result<Bytes, Unwritable> {
     let rest = raw.json_len();
-    if head.capacity() > DESK_BYTES && head.capacity() - head.len() >= rest {
+    let size = head.len() + rest;
+    if head.capacity() > DESK_BYTES && (size..=size * 2).contains(&head.capacity()) {
         raw.finish(&mut head)?;
         return Ok(Bytes::from(head));
     }
-    let mut body = Vec::with_capacity(head.len() + rest);
+    let mut body = Vec::with_capacity(size);
     body.extend_from_slice(&head);
     raw.finish(&mut body)?;
     if head.capacity() <= DESK_BYTES {
