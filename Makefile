@@ -10,6 +10,8 @@ MINUTES ?= 30
 # How long each fuzz target runs, and which ones: all if none is named.
 SECONDS ?= 30
 TARGETS ?=
+# How they are built; `dev` is quick to build and slow to run.
+FUZZ_PROFILE ?= release
 # Debian has nats-server where the PATH of users does not look.
 export PATH := $(PATH):/usr/sbin
 
@@ -144,7 +146,7 @@ callgrind: callgrind-deps ## Count instructions and allocations per delivery, be
 	fi
 
 fuzz: fuzz-deps ## Give arbitrary input to what reads input, for SECONDS=30 per target
-	CARGO="$(CARGO)" fuzz/run $(SECONDS) $(TARGETS)
+	CARGO="$(CARGO)" FUZZ_PROFILE="$(FUZZ_PROFILE)" fuzz/run $(SECONDS) $(TARGETS)
 
 # With the first of these that is there; DOCKER=podman chooses.
 DOCKER ?= $(or $(firstword $(foreach program,docker podman buildah,$(shell command -v $(program) 2>/dev/null))),docker)

@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// Faults to make, in this order [default: all, with --short the quick ones]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) faults: Vec<Kind>,
-    /// A fixed list of fault cycles, and small storms, that take less than two minutes
+    /// A fixed list of fault cycles, and small storms, that take about a minute
     #[arg(long)]
     pub(crate) short: bool,
     /// No faults, but so many deliveries of 4 KiB as fast as they are answered: with NATS healthy, slow and absent
@@ -57,6 +57,9 @@ pub(crate) struct Options {
     /// Different repositories; half of all deliveries are for four of them
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) repositories: u16,
+    /// Phases at once, each with servers of its own; what they wait for is mostly time [default: 1, with --short 4]
+    #[arg(long, value_name = "PHASES", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) jobs: Option<u8>,
     /// Also write every figure to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -92,6 +95,11 @@ impl Options {
     /// How many deliveries make a storm, if there is to be any.
     pub(crate) fn storms(&self) -> Option<u32> {
         self.storm.or_else(|| (self.short && self.faults.is_empty()).then_some(SMALL_STORM))
+    }
+
+    /// How many phases run at once.
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs.unwrap_or(if self.short { 4 } else { 1 }).into()
     }
 
     /// How long a fault lasts, about.

@@ -1,8 +1,8 @@
 //! The run: a phase for each fault, with a world of its own, and the verdict on it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -56,7 +56,7 @@ impl Outcome {
     }
 }
 
-pub(crate) fn run(options: &Options, say: impl Fn(&str)) -> Result<Outcome> {
+pub(crate) fn run(options: &Options, say: impl Fn(&str) + Sync) -> Result<Outcome> {
     let began = Instant::now();
     let seed = options.seed.map_or_else(seed_of_the_clock, Ok)?;
     let runtime =
@@ -85,13 +85,7 @@ pub(crate) fn run(options: &Options, say: impl Fn(&str)) -> Result<Outcome> {
         say: &say,
         interrupted: &interrupted,
     };
-    let mut phases = Vec::new();
-    for (kind, cycles) in options.plan() {
-        let phase = phase(&bench, &tools, kind, cycles, seed);
-        say(&format!("{}: {}", phase.fault, phase.summary()));
-        phases.push(phase);
-        ensure!(!interrupted.load(Ordering::Relaxed), "interrupted; the seed was {seed}");
-    }
+    let phases = phases(&bench, &tools, &options.plan(), options.jobs(), seed)?;
     let mut storms = Vec::new();
     for (nats, count) in options
         .storms()
@@ -103,6 +97,43 @@ pub(crate) fn run(options: &Options, say: impl Fn(&str)) -> Result<Outcome> {
     }
     let (spool, seconds) = (tools.spool.is_ok(), began.elapsed().as_secs_f64());
     Ok(Outcome { seed, server, spool, seconds, phases, storms })
+}
+
+/// All phases, so many at a time, in the order of the plan.
+fn phases(
+    bench: &Bench<'_>,
+    tools: &Tools,
+    plan: &[(Kind, u32)],
+    jobs: usize,
+    seed: u64,
+) -> Result<Vec<Phase>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(plan.len()));
+    let work = || {
+        let _inside = bench.runtime.enter();
+        while !bench.interrupted.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&(kind, cycles)) = plan.get(index) else { break };
+            let name = kind.name();
+            // Among others, a line must say which phase it is of.
+            let say = |text: &str| match jobs {
+                1 => (bench.say)(text),
+                _ => (bench.say)(&format!("{name:20} {}", text.trim_start())),
+            };
+            let phase = phase(&Bench { say: &say, ..*bench }, tools, kind, cycles, seed);
+            (bench.say)(&format!("{name}: {}", phase.summary()));
+            done.lock().unwrap().push((index, phase));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(work);
+        }
+    });
+    ensure!(!bench.interrupted.load(Ordering::Relaxed), "interrupted; the seed was {seed}");
+    let mut done = done.into_inner().unwrap();
+    done.sort_by_key(|(index, _)| *index);
+    Ok(done.into_iter().map(|(_, phase)| phase).collect())
 }
 
 fn seed_of_the_clock() -> Result<u64> {
@@ -135,7 +166,7 @@ fn phase(bench: &Bench<'_>, tools: &Tools, kind: Kind, cycles: u32, seed: u64) -
         return phase;
     }
     let cycles = kind.cycles(cycles);
-    (bench.say)(&format!("{}: {cycles} cycles", phase.fault));
+    (bench.say)(&format!("{cycles} cycles of {}", phase.fault));
     phase.failed = guarded(|| cycles_of(bench, tools, kind, cycles, seed, &mut phase));
     phase
 }

@@ -43,7 +43,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) load: Load,
     /// How long a fault lasts, about.
     pub(crate) lasts: Duration,
-    pub(crate) say: &'a dyn Fn(&str),
+    pub(crate) say: &'a (dyn Fn(&str) + Sync),
     pub(crate) interrupted: &'a AtomicBool,
 }
 
