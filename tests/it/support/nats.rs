@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -232,9 +233,22 @@ fn any_ports_file(beside: &Path) -> std::io::Result<PathBuf> {
         .ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
-/// A port that nothing listens on.
+/// A port that nothing listens on, and that nobody else is given here: it is below those that the system gives to
+/// clients, which would otherwise take it while a server is away.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const PORTS: std::ops::Range<u16> = 10_000..30_000;
+    // Processes begin at different places.
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in PORTS {
+        let place = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let place = u16::try_from(place % u32::from(PORTS.end - PORTS.start)).unwrap();
+        let port = PORTS.start + place;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
 }
 
 /// Waits until `condition` gives something, at most [`LIMIT`].
