@@ -590,8 +590,8 @@ async fn a_collector_with_tls_is_trusted_by_the_certificate_that_the_variable_na
     accepted(&daemon, &hook("known")).await;
     eventually("the collector is written to", || async {
         let received = std::fs::read(dir.path().join("received")).unwrap();
-        let received = String::from_utf8_lossy(&received);
-        received.contains("POST ").then(|| assert!(received.contains("gitea:known"), "{received}"))
+        // A request comes by and by.
+        String::from_utf8_lossy(&received).contains("gitea:known").then_some(())
     })
     .await;
 }
