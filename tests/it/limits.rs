@@ -176,8 +176,7 @@ async fn ten_thousand_dribbling_connections_keep_no_good_delivery_waiting() {
         let _ = stream.write_all(begun).await;
         dribblers.push(stream);
     }
-    // The first comes while the crowd is still being accepted, and has as long as a forge waits.
-    for (round, limit) in [5, 1, 1, 1].into_iter().enumerate() {
+    for round in 0..3 {
         for stream in &dribblers {
             let _ = stream.try_write(b"a");
         }
@@ -185,7 +184,7 @@ async fn ten_thousand_dribbling_connections_keep_no_good_delivery_waiting() {
         let answer = deliver(daemon.hooks, "/hooks/gitea", &hook(&format!("good-{round}"))).await;
         let took = started.elapsed();
         assert_eq!(answer.status, 202);
-        assert!(took < Duration::from_secs(limit), "round {round}: {took:?}");
+        assert!(took < Duration::from_secs(1), "round {round}: {took:?}");
     }
     let peak = peak_mib(daemon.child.id().unwrap());
     assert!(peak < 300, "{peak} MiB");
