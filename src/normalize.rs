@@ -68,7 +68,7 @@ pub fn events<'a>(
     }
     let (raw, raw_altered) = raw(payload, is_json, source);
     let about = about(delivery, source);
-    let first = format!("{}:{}", source.name, about.id);
+    let first = [source.name.as_str(), ":", &about.id].concat();
     let (omitted, mut raw) = (raw == Raw::Omitted, Some(raw));
     let rest = || if omitted { Raw::Omitted } else { Raw::In(first.clone()) };
     let make = |(index, (fact, delivery)): (usize, (Fact<'a>, event::Delivery<'a>))| Event {

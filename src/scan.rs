@@ -1,74 +1,72 @@
-//! Eight or sixteen bytes at a time through the text of a JSON string: where does something stand that is not plain?
+//! Sixteen bytes at a time through JSON: where does a text have something that is not plain, and where does white
+//! space end?
 //!
-//! Bytes come in, the offset of the first quote, backslash or control character goes out. Reading payloads
-//! and writing events both spend their time on this question.
+//! Bytes come in, an offset goes out. Reading payloads and writing events both spend their time on these questions.
 
-/// One byte in each of the eight places of a word.
-const fn everywhere(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
+use wide::u8x16;
+
+/// How many bytes are looked at together.
+const WIDTH: usize = 16;
 
 /// How many bytes at the start of `bytes` stand for themselves inside a JSON string: everything up to the
 /// first `"`, `\` or control character.
 #[inline]
 pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
+    let (chunks, rest) = bytes.as_chunks::<WIDTH>();
     let mut plain = 0;
-    let mut rest = bytes;
-    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
-        let special = special(u64::from_le_bytes(*chunk));
-        if special != 0 {
-            return plain + first(special);
+    for chunk in chunks {
+        if let Some(special) = first_special(chunk) {
+            return plain + special;
         }
-        plain += 8;
-        rest = after;
+        plain += WIDTH;
     }
     plain + rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len())
+}
+
+/// Where the first byte stands that does not stand for itself.
+#[inline]
+pub(crate) fn first_special(chunk: &[u8; WIDTH]) -> Option<usize> {
+    let specials = specials(*chunk);
+    (specials != 0).then_some(specials.trailing_zeros() as usize)
 }
 
 /// Whether all bytes of a text are plain: most texts are, and a short one has a large part behind its last whole chunk.
 #[inline]
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     // What is left behind the others is looked at together with some that came before it.
-    if let Some(last) = bytes.last_chunk::<16>() {
-        return all_plain(last) && bytes.as_chunks::<16>().0.iter().all(all_plain);
+    if let Some(last) = bytes.last_chunk::<WIDTH>() {
+        return all_plain(last) && bytes.as_chunks::<WIDTH>().0.iter().all(all_plain);
     }
-    if let (Some(begin), Some(end)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        let plain = |word: &[u8; 8]| special(u64::from_le_bytes(*word)) == 0;
-        return plain(begin) && plain(end);
+    if let (Some(begin), Some(end)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>())
+        && let Some(both) = [*begin, *end].as_flattened().first_chunk::<WIDTH>()
+    {
+        return all_plain(both);
     }
     !bytes.iter().any(|&byte| is_special(byte))
 }
 
-/// Whether none of so many bytes is special. Without a way out it is done with all of them at once, as every 64-bit
-/// processor can.
 #[inline]
-fn all_plain(chunk: &[u8; 16]) -> bool {
-    !chunk.iter().fold(false, |any, &byte| any | is_special(byte))
+fn all_plain(chunk: &[u8; WIDTH]) -> bool {
+    specials(*chunk) == 0
 }
 
-/// How many spaces the word starts with, at most eight.
+/// One bit for each byte that is special, the lowest for the first one.
+#[inline]
+fn specials(chunk: [u8; WIDTH]) -> u32 {
+    let bytes = u8x16::new(chunk);
+    // With its second bit turned a quote is a space: so it and the controls, and nothing else, are at most that.
+    let turned = bytes ^ u8x16::splat(b'"' ^ b' ');
+    let low = turned.min(u8x16::splat(b' ')).simd_eq(turned);
+    (low | bytes.simd_eq(u8x16::splat(b'\\'))).to_bitmask()
+}
+
+/// How many spaces and line breaks the chunk starts with: what mostly stands between a value and the next name.
 #[cfg(any(feature = "daemon", test))]
 #[inline]
-pub(crate) fn leading_spaces(chunk: [u8; 8]) -> usize {
-    first(u64::from_le_bytes(chunk) ^ everywhere(b' '))
-}
-
-/// The place of the lowest byte that is not zero; eight if there is none.
-#[inline]
-fn first(word: u64) -> usize {
-    (word.trailing_zeros() / 8) as usize
-}
-
-/// The top bit of each byte that is special; right up to the first one, which is what is asked for.
-#[inline]
-const fn special(word: u64) -> u64 {
-    // Subtracting borrows into the top bit of a byte that was smaller. A borrow can spill over into the next
-    // byte only behind one that has been found.
-    // With its second bit turned a quote is a space: so it and the controls, and nothing else, are below 0x21.
-    let low = (word ^ everywhere(b'"' ^ b' ')).wrapping_sub(everywhere(b' ' + 1));
-    let backslash = (word ^ everywhere(b'\\')).wrapping_sub(everywhere(1));
-    // A byte that had its top bit before is none of them.
-    (low | backslash) & !word & everywhere(0x80)
+pub(crate) fn indentation(chunk: &[u8; WIDTH]) -> usize {
+    let bytes = u8x16::new(*chunk);
+    let white = bytes.simd_eq(u8x16::splat(b' ')) | bytes.simd_eq(u8x16::splat(b'\n'));
+    (!white.to_bitmask()).trailing_zeros() as usize
 }
 
 #[inline]
@@ -112,11 +110,16 @@ mod tests {
         }
 
         #[test]
-        fn spaces_are_counted_to_the_first_other_byte(chunk: [u8; 8], spaces in 0..=8_usize) {
+        fn an_indentation_is_counted_to_its_end(
+            chunk: [u8; WIDTH],
+            white in prop::collection::vec(any::<bool>(), 0..=WIDTH),
+        ) {
             let mut chunk = chunk;
-            chunk[..spaces].fill(b' ');
-            let expected = chunk.iter().position(|&b| b != b' ').unwrap_or(8);
-            prop_assert_eq!(leading_spaces(chunk), expected);
+            for (byte, space) in chunk.iter_mut().zip(&white) {
+                *byte = if *space { b' ' } else { b'\n' };
+            }
+            let expected = chunk.iter().position(|b| !matches!(b, b' ' | b'\n')).unwrap_or(WIDTH);
+            prop_assert_eq!(indentation(&chunk), expected);
         }
     }
 }

@@ -276,7 +276,7 @@ impl Expected<'_> {
     }
 
     pub(super) fn reply_subject(&self) -> Subject {
-        Subject::from(format!("{}.{}", self.acks.inbox, self.token))
+        Subject::from([&*self.acks.inbox, ".", &self.token.to_string()].concat())
     }
 
     /// The acknowledgement.

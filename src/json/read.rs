@@ -88,6 +88,12 @@ impl<'de> Reader<'de> {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
+    /// The sixteen bytes from a place on, unless the text ends before.
+    #[inline]
+    fn chunk(&self, at: usize) -> Option<&'de [u8; 16]> {
+        self.text.as_bytes().get(at..)?.first_chunk()
+    }
+
     /// The next byte that is not white space, which is not taken.
     #[inline]
     pub(super) fn token(&mut self) -> Result<u8> {
@@ -107,19 +113,29 @@ impl<'de> Reader<'de> {
         self.skip_white_space().ok_or(Unreadable)
     }
 
+    /// The same where a line may have ended: mostly an indentation follows, and is all of it.
+    #[inline]
+    pub(super) fn token_of_next_line(&mut self) -> Result<u8> {
+        if let Some(chunk) = self.chunk(self.at) {
+            self.at += scan::indentation(chunk);
+            if let Some(byte) = self.byte()
+                && byte > b' '
+            {
+                return Ok(byte);
+            }
+        }
+        self.skip_white_space().ok_or(Unreadable)
+    }
+
     fn skip_white_space(&mut self) -> Option<u8> {
         loop {
+            // Mostly it is a line break and an indentation, and this is all of it.
+            if let Some(chunk) = self.chunk(self.at) {
+                self.at += scan::indentation(chunk);
+            }
             match self.byte()? {
-                // Between a name and its value there is mostly one, and after a line break an indentation.
                 b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
                 byte => return Some(byte),
-            }
-            while let Some(chunk) = self.rest().first_chunk::<8>() {
-                let spaces = scan::leading_spaces(*chunk);
-                self.at += spaces;
-                if spaces < 8 {
-                    break;
-                }
             }
         }
     }
@@ -205,7 +221,7 @@ impl<'de> Reader<'de> {
     /// Takes the start of an array or object, and the end if nothing is in it: false then.
     pub(super) fn enters(&mut self, end: u8) -> Result<bool> {
         self.open()?;
-        if self.token()? != end {
+        if self.token_of_next_line()? != end {
             return Ok(true);
         }
         self.close();
@@ -235,8 +251,9 @@ impl<'de> Reader<'de> {
         text(quoted)
     }
 
+    #[inline]
     fn skip_name(&mut self) -> Result<()> {
-        if self.token()? != b'"' {
+        if self.byte() != Some(b'"') {
             return Err(Unreadable);
         }
         self.skip_text()?;
@@ -253,7 +270,7 @@ impl<'de> Reader<'de> {
                 open @ (b'{' | b'[') => {
                     self.open()?;
                     let object = open == b'{';
-                    if self.token()? == (if object { b'}' } else { b']' }) {
+                    if self.token_of_next_line()? == (if object { b'}' } else { b']' }) {
                         self.close();
                     } else {
                         objects = objects << 1 | u128::from(object);
@@ -274,6 +291,7 @@ impl<'de> Reader<'de> {
                 match self.token()? {
                     b',' => {
                         self.at += 1;
+                        self.token_of_next_line()?;
                         if object {
                             self.skip_name()?;
                         }
@@ -338,7 +356,10 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.skip()?;
+        match self.token()? {
+            b'{' | b'[' => self.skip()?,
+            scalar => self.skip_scalar(scalar)?,
+        }
         visitor.visit_unit()
     }
 

@@ -37,6 +37,7 @@ impl<'r, 'de> Items<'r, 'de> {
             }
             b',' if !first => {
                 self.reader.at += 1;
+                self.reader.token_of_next_line()?;
                 Ok(true)
             }
             _ if first => Ok(true),
@@ -89,7 +90,7 @@ impl<'de> MapAccess<'de> for &mut Members<'_, 'de> {
             }
             b',' if !first => {
                 self.reader.at += 1;
-                self.reader.token()?
+                self.reader.token_of_next_line()?
             }
             token if first => token,
             _ => return Err(Unreadable),
