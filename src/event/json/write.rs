@@ -1,7 +1,7 @@
 //! A writer of compact JSON for the event types: what `serde_json` writes, byte for byte, in less time.
 //!
 //! In come values of serde's data model, out comes text at the end of a buffer. Names of members are our
-//! own and need no escaping, and texts are looked through eight bytes at a time. Maps with anything but
+//! own and need no escaping, and texts are looked through sixteen bytes at a time. Maps with anything but
 //! texts for names, and enums with content, are no part of the event types: [`Unwritable`].
 
 use serde::Serialize;
