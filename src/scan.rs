@@ -15,19 +15,13 @@ pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
     let (chunks, rest) = bytes.as_chunks::<WIDTH>();
     let mut plain = 0;
     for chunk in chunks {
-        if let Some(special) = first_special(chunk) {
-            return plain + special;
+        let specials = specials(*chunk);
+        if specials != 0 {
+            return plain + specials.trailing_zeros() as usize;
         }
         plain += WIDTH;
     }
     plain + rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len())
-}
-
-/// Where the first byte stands that does not stand for itself.
-#[inline]
-pub(crate) fn first_special(chunk: &[u8; WIDTH]) -> Option<usize> {
-    let specials = specials(*chunk);
-    (specials != 0).then_some(specials.trailing_zeros() as usize)
 }
 
 /// Whether all bytes of a text are plain: most texts are, and a short one has a large part behind its last whole chunk.
@@ -82,21 +76,28 @@ mod tests {
 
     #[test]
     fn each_byte_is_found_or_passed_in_each_place() {
+        // With whole chunks and without, and what is left behind them.
+        for length in 0..=2 * WIDTH + 8 {
+            let text: Vec<u8> = (b'a'..=b'z').cycle().take(length).collect();
+            assert_eq!(plain_prefix(&text), length);
+            assert!(is_plain(&text), "{length}");
+            for (place, byte) in
+                (0..length).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte)))
+            {
+                let mut text = text.clone();
+                text[place] = byte;
+                let expected = if is_special(byte) { place } else { length };
+                assert_eq!(plain_prefix(&text), expected, "{byte:#x} at {place} of {length}");
+                assert_eq!(is_plain(&text), expected == length, "{byte:#x} at {place} of {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_backslashes_and_control_characters_are_special() {
         for byte in 0..=u8::MAX {
-            for place in 0..8 {
-                let mut chunk = *b"abcdefgh";
-                chunk[place] = byte;
-                let expected = if is_special(byte) { place } else { 8 };
-                assert_eq!(plain_prefix(&chunk), expected, "{byte:#x} at {place}");
-                assert_eq!(is_plain(&chunk), expected == 8, "{byte:#x} at {place}");
-            }
-            for place in 0..16 {
-                let mut chunk = *b"abcdefghijklmnop";
-                chunk[place] = byte;
-                let expected = if is_special(byte) { place } else { 16 };
-                assert_eq!(plain_prefix(&chunk), expected, "{byte:#x} at {place}");
-                assert_eq!(is_plain(&chunk), expected == 16, "{byte:#x} at {place}");
-            }
+            let expected = byte < 0x20 || matches!(byte, b'"' | b'\\');
+            assert_eq!(is_special(byte), expected, "{byte:#x}");
         }
     }
 

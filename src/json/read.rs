@@ -356,10 +356,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.token()? {
-            b'{' | b'[' => self.skip()?,
-            scalar => self.skip_scalar(scalar)?,
-        }
+        self.skip()?;
         visitor.visit_unit()
     }
 

@@ -92,33 +92,10 @@ impl<'de> Reader<'de> {
     }
 
     /// Takes the text whose opening quote is next without making anything of it.
-    #[inline]
     pub(super) fn skip_text(&mut self) -> Result<()> {
-        self.skip_plain();
-        if self.byte() == Some(b'"') {
-            self.at += 1;
-            return Ok(());
-        }
-        self.skip_escapes()
-    }
-
-    /// Goes over an opening quote, or an escape's last byte, and what is plain after it.
-    #[inline]
-    fn skip_plain(&mut self) {
-        self.at += 1;
-        while let Some(chunk) = self.chunk(self.at) {
-            if let Some(special) = scan::first_special(chunk) {
-                self.at += special;
-                return;
-            }
-            self.at += chunk.len();
-        }
-        self.at += scan::plain_prefix(self.rest());
-    }
-
-    #[inline(never)]
-    fn skip_escapes(&mut self) -> Result<()> {
         loop {
+            self.at += 1;
+            self.at += scan::plain_prefix(self.rest());
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
@@ -134,7 +111,6 @@ impl<'de> Reader<'de> {
                 }
                 _ => return Err(Unreadable),
             }
-            self.skip_plain();
         }
     }
 }
