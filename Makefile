@@ -68,7 +68,7 @@ run: $(if $(filter --nats --nats=% --nats-server --nats-server=%,$(ARGS)),,deps)
 test: test-deps ## Run every test, also of the library without the daemon
 	-@$(MAKE) --no-print-directory consumers-deps
 	$(CARGO) test --locked
-	$(CARGO) test --locked --no-default-features --lib
+	$(CARGO) test --locked --no-default-features --features daemon-dependencies --lib
 	$(CARGO) test --locked --test chaos -- --short
 
 lint: ## Check format and lints, also of the library without the daemon
