@@ -128,7 +128,7 @@ const COMMANDS: &[(&str, Run)] = &[
     ("make prometheus", Integration("prometheus() { make prometheus; }")),
     ("make doc", Integration("doc() { make doc; }")),
     ("make test", Integration("test() { make test; }")),
-    ("make fuzz", Integration("fuzz() { make fuzz SECONDS=")),
+    ("make fuzz", Integration("fuzz() { CARGO_TARGET_DIR=$PWD/target make fuzz SECONDS=")),
     ("make deny", Integration("deny() { make deny; }")),
     ("make deploy-check", Integration("deploy() { make deploy-check; }")),
     ("make image-test", Integration("container() { make image-test; }")),
