@@ -9,6 +9,7 @@
 //! and most other readers, since a spoilt title is no reason not to know the event.
 
 mod access;
+mod skip;
 mod text;
 
 use std::borrow::Cow;
@@ -17,7 +18,6 @@ use serde::de::{self, Deserialize, Visitor};
 
 use self::access::{Items, Members, Verbatim};
 use super::MAX_DEPTH;
-use crate::scan;
 
 /// The name that asks for a value's own text; see [`crate::wire::Verbatim`].
 pub(crate) const VERBATIM: &str = "forgewire::json::Verbatim";
@@ -53,7 +53,7 @@ pub(crate) fn object<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Unre
 /// Whether the text is one JSON value, of any form and nested at most [`MAX_DEPTH`] deep.
 pub(crate) fn is_json(text: &str) -> bool {
     let mut reader = Reader::new(text);
-    reader.skip().and_then(|()| reader.end()).is_ok()
+    reader.token().and_then(|_first| reader.skip()).and_then(|()| reader.end()).is_ok()
 }
 
 /// Reads a text in quotes.
@@ -66,7 +66,7 @@ pub(super) fn text(quoted: &str) -> Result<Cow<'_, str>> {
 
 pub(super) type Result<T, E = Unreadable> = std::result::Result<T, E>;
 
-/// A place in a text.
+/// A place in a text: at a value, or behind one.
 pub(super) struct Reader<'de> {
     pub(super) text: &'de str,
     pub(super) at: usize,
@@ -80,161 +80,79 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    fn bytes(&self) -> &'de [u8] {
+        self.text.as_bytes()
     }
 
-    fn rest(&self) -> &'de [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
-    }
-
-    /// The sixteen bytes from a place on, unless the text ends before.
     #[inline]
-    fn chunk(&self, at: usize) -> Option<&'de [u8; 16]> {
-        self.text.as_bytes().get(at..)?.first_chunk()
+    fn byte(&self) -> Result<u8> {
+        self.bytes().get(self.at).copied().ok_or(Unreadable)
     }
 
     /// The next byte that is not white space, which is not taken.
     #[inline]
     pub(super) fn token(&mut self) -> Result<u8> {
-        match self.byte() {
-            Some(byte) if byte > b' ' => return Ok(byte),
-            // What stands between a name and its value in an indented text.
-            Some(b' ') => {
-                if let Some(&byte) = self.text.as_bytes().get(self.at + 1)
-                    && byte > b' '
-                {
-                    self.at += 1;
-                    return Ok(byte);
-                }
-            }
-            _ => {}
-        }
-        self.skip_white_space().ok_or(Unreadable)
-    }
-
-    /// The same where a line may have ended: mostly an indentation follows, and is all of it.
-    #[inline]
-    pub(super) fn token_of_next_line(&mut self) -> Result<u8> {
-        if let Some(chunk) = self.chunk(self.at) {
-            self.at += scan::indentation(chunk);
-            if let Some(byte) = self.byte()
-                && byte > b' '
-            {
-                return Ok(byte);
-            }
-        }
-        self.skip_white_space().ok_or(Unreadable)
-    }
-
-    fn skip_white_space(&mut self) -> Option<u8> {
-        loop {
-            // Mostly it is a line break and an indentation, and this is all of it.
-            if let Some(chunk) = self.chunk(self.at) {
-                self.at += scan::indentation(chunk);
-            }
-            match self.byte()? {
-                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return Some(byte),
-            }
-        }
-    }
-
-    /// Takes a byte that must be the next token.
-    #[inline]
-    fn take(&mut self, expected: u8) -> Result<()> {
-        if self.token()? != expected {
-            return Err(Unreadable);
-        }
-        self.at += 1;
-        Ok(())
+        self.at = skip::token(self.bytes(), self.at);
+        self.byte()
     }
 
     /// Nothing but white space may be left.
     pub(super) fn end(&mut self) -> Result<()> {
-        if self.skip_white_space().is_some() { Err(Unreadable) } else { Ok(()) }
+        if self.token().is_ok() { Err(Unreadable) } else { Ok(()) }
     }
 
+    #[inline]
     fn open(&mut self) -> Result<()> {
-        self.at += 1;
+        self.at = skip::next_line(self.bytes(), self.at + 1);
         self.depth += 1;
         if self.depth > MAX_DEPTH { Err(Unreadable) } else { Ok(()) }
     }
 
+    #[inline]
     fn close(&mut self) {
         self.at += 1;
         self.depth -= 1;
     }
 
-    fn word(&mut self, word: &str) -> Result<()> {
-        if !self.rest().starts_with(word.as_bytes()) {
-            return Err(Unreadable);
-        }
-        self.at += word.len();
+    /// Takes a value of one word.
+    #[inline]
+    fn word(&mut self, word: &[u8]) -> Result<()> {
+        self.at = skip::word(self.bytes(), self.at, word).ok_or(Unreadable)?;
         Ok(())
     }
 
     /// Takes a number, and returns its text.
     fn number(&mut self) -> Result<&'de str> {
         let start = self.at;
-        if self.byte() == Some(b'-') {
-            self.at += 1;
-        }
-        let whole = self.digits()?;
-        // A number does not start with a zero, unless that is all of it.
-        if whole > 1 && self.text.as_bytes().get(self.at - whole) == Some(&b'0') {
-            return Err(Unreadable);
-        }
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.byte(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.byte(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
+        self.at = skip::number(self.bytes(), start).ok_or(Unreadable)?;
         self.text.get(start..self.at).ok_or(Unreadable)
     }
 
-    /// Takes digits, and returns how many; at least one.
-    fn digits(&mut self) -> Result<usize> {
-        let start = self.at;
-        while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if self.at == start { Err(Unreadable) } else { Ok(self.at - start) }
-    }
-
-    fn skip_scalar(&mut self, token: u8) -> Result<()> {
-        match token {
-            b'"' => self.skip_text(),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'n' => self.word("null"),
-            _ => self.number().map(|_text| ()),
-        }
+    /// Takes the colon behind a name.
+    #[inline]
+    fn colon(&mut self) -> Result<()> {
+        self.at = skip::colon(self.bytes(), self.at).ok_or(Unreadable)?;
+        Ok(())
     }
 
     /// Takes the start of an array or object, and the end if nothing is in it: false then.
     pub(super) fn enters(&mut self, end: u8) -> Result<bool> {
         self.open()?;
-        if self.token_of_next_line()? != end {
+        if self.byte()? != end {
             return Ok(true);
         }
         self.close();
         Ok(false)
     }
 
-    /// Takes the comma after an item or member, or the end: false then.
+    /// Takes the comma behind an item or member, or the end: false then.
+    #[inline]
     pub(super) fn goes_on(&mut self, end: u8) -> Result<bool> {
         let token = self.token()?;
-        if token == end {
+        if token == b',' {
+            self.at = skip::next_line(self.bytes(), self.at + 1);
+        } else if token == end {
             self.close();
-        } else if token == b',' {
-            self.at += 1;
         } else {
             return Err(Unreadable);
         }
@@ -243,67 +161,20 @@ impl<'de> Reader<'de> {
 
     /// Takes the name of a member, and the colon after it.
     pub(super) fn name(&mut self) -> Result<Cow<'de, str>> {
-        self.token()?;
-        let start = self.at;
-        self.skip_name()?;
-        let taken = self.text.get(start..self.at).ok_or(Unreadable)?;
-        let quoted = taken.get(..taken.rfind('"').ok_or(Unreadable)? + 1).ok_or(Unreadable)?;
-        text(quoted)
-    }
-
-    #[inline]
-    fn skip_name(&mut self) -> Result<()> {
-        if self.byte() != Some(b'"') {
+        if self.byte()? != b'"' {
             return Err(Unreadable);
         }
-        self.skip_text()?;
-        self.take(b':')
+        let start = self.at;
+        self.at = skip::text(self.bytes(), start + 1).ok_or(Unreadable)?;
+        let quoted = self.text.get(start..self.at).ok_or(Unreadable)?;
+        self.colon()?;
+        text(quoted)
     }
 
     /// Takes one value of any form without looking at what it says.
     pub(super) fn skip(&mut self) -> Result<()> {
-        let outside = self.depth;
-        // One bit for each level that was opened here: set for an object.
-        let mut objects: u128 = 0;
-        loop {
-            match self.token()? {
-                open @ (b'{' | b'[') => {
-                    self.open()?;
-                    let object = open == b'{';
-                    if self.token_of_next_line()? == (if object { b'}' } else { b']' }) {
-                        self.close();
-                    } else {
-                        objects = objects << 1 | u128::from(object);
-                        if object {
-                            self.skip_name()?;
-                        }
-                        continue;
-                    }
-                }
-                scalar => self.skip_scalar(scalar)?,
-            }
-            // A value has ended: close what ends with it, up to one that goes on.
-            loop {
-                if self.depth == outside {
-                    return Ok(());
-                }
-                let object = objects & 1 == 1;
-                match self.token()? {
-                    b',' => {
-                        self.at += 1;
-                        self.token_of_next_line()?;
-                        if object {
-                            self.skip_name()?;
-                        }
-                        break;
-                    }
-                    b'}' if object => self.close(),
-                    b']' if !object => self.close(),
-                    _ => return Err(Unreadable),
-                }
-                objects >>= 1;
-            }
-        }
+        self.at = skip::value(self.bytes(), self.at, self.depth).ok_or(Unreadable)?;
+        Ok(())
     }
 }
 
@@ -311,13 +182,13 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     type Error = Unreadable;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.token()? {
+        match self.byte()? {
             b'"' => self.visit_text(visitor),
             b'{' => Members::visit(self, visitor),
             b'[' => Items::visit(self, visitor),
-            b't' => self.word("true").and_then(|()| visitor.visit_bool(true)),
-            b'f' => self.word("false").and_then(|()| visitor.visit_bool(false)),
-            b'n' => self.word("null").and_then(|()| visitor.visit_unit()),
+            b't' => self.word(b"true").and_then(|()| visitor.visit_bool(true)),
+            b'f' => self.word(b"false").and_then(|()| visitor.visit_bool(false)),
+            b'n' => self.word(b"null").and_then(|()| visitor.visit_unit()),
             _ => {
                 let text = self.number()?;
                 if let Ok(number) = text.parse::<u64>() {
@@ -333,12 +204,18 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if self.token()? == b'n' {
-            self.word("null")?;
+        if self.byte()? == b'n' {
+            self.word(b"null")?;
             visitor.visit_none()
         } else {
             visitor.visit_some(self)
         }
+    }
+
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        // The name of a member, of which it is known that it is a text.
+        self.visit_text(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -349,7 +226,6 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         if name != VERBATIM {
             return visitor.visit_newtype_struct(self);
         }
-        self.token()?;
         let start = self.at;
         self.skip()?;
         visitor.visit_newtype_struct(Verbatim(self.text.get(start..self.at).ok_or(Unreadable)?))
@@ -362,7 +238,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct enum identifier
+        unit_struct seq tuple tuple_struct map struct enum
     }
 }
 

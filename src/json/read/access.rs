@@ -16,41 +16,26 @@ impl<'r, 'de> Items<'r, 'de> {
         reader: &'r mut Reader<'de>,
         visitor: V,
     ) -> Result<V::Value> {
-        reader.open()?;
-        let mut items = Self { reader, first: true, ended: false };
+        let ended = !reader.enters(b']')?;
+        let mut items = Self { reader, first: true, ended };
         let value = visitor.visit_seq(&mut items)?;
         // Who wants a pair does not ask whether there is a third.
-        if !items.ended && items.goes_on()? {
+        if !items.ended && (items.first || items.reader.goes_on(b']')?) {
             return Err(Unreadable);
         }
         Ok(value)
-    }
-
-    fn goes_on(&mut self) -> Result<bool> {
-        let token = self.reader.token()?;
-        let first = std::mem::replace(&mut self.first, false);
-        match token {
-            b']' => {
-                self.reader.close();
-                self.ended = true;
-                Ok(false)
-            }
-            b',' if !first => {
-                self.reader.at += 1;
-                self.reader.token_of_next_line()?;
-                Ok(true)
-            }
-            _ if first => Ok(true),
-            _ => Err(Unreadable),
-        }
     }
 }
 
 impl<'de> SeqAccess<'de> for &mut Items<'_, 'de> {
     type Error = Unreadable;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        if !self.goes_on()? {
+        if !std::mem::replace(&mut self.first, false) && !self.ended {
+            self.ended = !self.reader.goes_on(b']')?;
+        }
+        if self.ended {
             return Ok(None);
         }
         seed.deserialize(&mut *self.reader).map(Some)
@@ -69,8 +54,8 @@ impl<'r, 'de> Members<'r, 'de> {
         reader: &'r mut Reader<'de>,
         visitor: V,
     ) -> Result<V::Value> {
-        reader.open()?;
-        let mut members = Self { reader, first: true, ended: false };
+        let ended = !reader.enters(b'}')?;
+        let mut members = Self { reader, first: true, ended };
         let value = visitor.visit_map(&mut members)?;
         if members.ended { Ok(value) } else { Err(Unreadable) }
     }
@@ -81,21 +66,13 @@ impl<'de> MapAccess<'de> for &mut Members<'_, 'de> {
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        let first = std::mem::replace(&mut self.first, false);
-        let token = match self.reader.token()? {
-            b'}' => {
-                self.reader.close();
-                self.ended = true;
-                return Ok(None);
-            }
-            b',' if !first => {
-                self.reader.at += 1;
-                self.reader.token_of_next_line()?
-            }
-            token if first => token,
-            _ => return Err(Unreadable),
-        };
-        if token != b'"' {
+        if !std::mem::replace(&mut self.first, false) && !self.ended {
+            self.ended = !self.reader.goes_on(b'}')?;
+        }
+        if self.ended {
+            return Ok(None);
+        }
+        if self.reader.byte()? != b'"' {
             return Err(Unreadable);
         }
         seed.deserialize(&mut *self.reader).map(Some)
@@ -103,7 +80,7 @@ impl<'de> MapAccess<'de> for &mut Members<'_, 'de> {
 
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        self.reader.take(b':')?;
+        self.reader.colon()?;
         seed.deserialize(&mut *self.reader)
     }
 }

@@ -13,7 +13,7 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn visit_text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         let plain = self.plain()?;
-        if self.byte() == Some(b'"') {
+        if self.byte() == Ok(b'"') {
             self.at += 1;
             return visitor.visit_borrowed_str(plain);
         }
@@ -26,7 +26,7 @@ impl<'de> Reader<'de> {
     fn plain(&mut self) -> Result<&'de str> {
         let start = self.at + 1;
         self.at = start;
-        self.at += scan::plain_prefix(self.rest());
+        self.at += scan::plain_prefix(self.bytes().get(self.at..).unwrap_or_default());
         self.text.get(start..self.at).ok_or(Unreadable)
     }
 
@@ -36,11 +36,11 @@ impl<'de> Reader<'de> {
         text.push_str(plain);
         loop {
             match self.byte() {
-                Some(b'"') => {
+                Ok(b'"') => {
                     self.at += 1;
                     return Ok(text);
                 }
-                Some(b'\\') => text.push(self.escape()?),
+                Ok(b'\\') => text.push(self.escape()?),
                 // A control character, or the end.
                 _ => return Err(Unreadable),
             }
@@ -51,7 +51,7 @@ impl<'de> Reader<'de> {
     /// Takes an escape but for its last byte.
     fn escape(&mut self) -> Result<char> {
         self.at += 1;
-        Ok(match self.byte().ok_or(Unreadable)? {
+        Ok(match self.byte()? {
             byte @ (b'"' | b'\\' | b'/') => char::from(byte),
             b'b' => '\u{8}',
             b'f' => '\u{c}',
@@ -70,7 +70,7 @@ impl<'de> Reader<'de> {
         }
         // The first half of a pair; its second half must follow, or it means nothing.
         let before = self.at;
-        if self.rest().get(1..3) == Some(br"\u") {
+        if self.bytes().get(self.at..).unwrap_or_default().get(1..3) == Some(br"\u") {
             self.at += 2;
             let low = self.four_digits()?;
             if (0xdc00..0xe000).contains(&low) {
@@ -84,33 +84,10 @@ impl<'de> Reader<'de> {
 
     /// Takes the digits after the `u` that is next, but for the last one.
     fn four_digits(&mut self) -> Result<u32> {
-        let digits = self.rest().get(1..5).ok_or(Unreadable)?;
+        let digits = self.bytes().get(self.at..).unwrap_or_default().get(1..5).ok_or(Unreadable)?;
         let digit = |value: u32, byte: &u8| Some(value << 4 | char::from(*byte).to_digit(16)?);
         let value = digits.iter().try_fold(0, digit).ok_or(Unreadable)?;
         self.at += 4;
         Ok(value)
-    }
-
-    /// Takes the text whose opening quote is next without making anything of it.
-    pub(super) fn skip_text(&mut self) -> Result<()> {
-        loop {
-            self.at += 1;
-            self.at += scan::plain_prefix(self.rest());
-            match self.byte() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    match self.byte().ok_or(Unreadable)? {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                        b'u' => self.four_digits().map(|_code| ())?,
-                        _ => return Err(Unreadable),
-                    }
-                }
-                _ => return Err(Unreadable),
-            }
-        }
     }
 }
