@@ -24,6 +24,7 @@ use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as Unread;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::config::Nats;
@@ -154,7 +155,7 @@ impl JetStream {
         Ok((jetstream, work))
     }
 
-    /// Publishes one message and waits for its acknowledgement, at most `patience`.
+    /// Publishes one message and waits for its acknowledgement, at most until `deadline`.
     ///
     /// # Errors
     ///
@@ -162,7 +163,7 @@ impl JetStream {
     pub async fn publish(
         &self,
         message: &Message,
-        patience: Duration,
+        deadline: Instant,
     ) -> Result<Ack, Unacknowledged> {
         if *self.link.borrow() == Link::Down {
             return Err(Unacknowledged::Away);
@@ -177,7 +178,7 @@ impl JetStream {
             headers: headers(message)?,
             body: message.body.clone(),
         });
-        let answer = tokio::time::timeout(patience, waiting.answer()).await;
+        let answer = tokio::time::timeout_at(deadline, waiting.answer()).await;
         let answer = answer.unwrap_or(Err(Unacknowledged::TimedOut));
         if answer.is_ok() {
             place.left();

@@ -75,6 +75,8 @@ pub(super) struct Guest<'g> {
     /// What shares one account with it.
     client: IpAddr,
     stranger: bool,
+    /// Whether it was noted so recently that it need not be again.
+    noted: bool,
     charged: u64,
 }
 
@@ -128,10 +130,11 @@ impl Gate {
         address: IpAddr,
         source: Option<&SourceName>,
     ) -> Result<Guest<'_>, TurnedAway> {
-        let client = client_of(address);
-        let mut accounts = self.accounts(Instant::now());
-        let stranger = !accounts.knows(client);
-        let guest = Guest { gate: self, address, client, stranger, charged: 0 };
+        let (client, now) = (client_of(address), Instant::now());
+        let mut accounts = self.accounts(now);
+        let known = accounts.known_for(client, now);
+        let (stranger, noted) = (known.is_none(), known.is_some_and(|known| known < NOTE_AGAIN));
+        let guest = Guest { gate: self, address, client, stranger, noted, charged: 0 };
         if !stranger {
             return Ok(guest);
         }
@@ -166,10 +169,12 @@ impl Guest<'_> {
             return Ok(());
         }
         self.charged += bytes;
-        let mut accounts = self.gate.accounts(Instant::now());
+        let now = Instant::now();
+        let mut accounts = self.gate.accounts(now);
         let account = accounts.of(self.client);
         account.bytes = account.bytes.saturating_add(bytes);
-        if account.bytes > self.gate.limits.bytes_per_client && !accounts.knows(self.client) {
+        let too_many = account.bytes > self.gate.limits.bytes_per_client;
+        if too_many && accounts.known_for(self.client, now).is_none() {
             return Err(accounts.turn_away());
         }
         Ok(())
@@ -177,8 +182,10 @@ impl Guest<'_> {
 
     /// Notes that the request was authentic: its client is no stranger from now on.
     pub(super) fn authenticated(&self) {
-        let now = Instant::now();
-        self.gate.accounts(now).note(self.client, now);
+        if !self.noted {
+            let now = Instant::now();
+            self.gate.accounts(now).note(self.client, now);
+        }
     }
 
     /// Notes that the request was not refused for its sender's sake: its bytes cost nothing.
@@ -214,8 +221,10 @@ impl Guest<'_> {
 }
 
 impl Accounts {
-    fn knows(&self, client: IpAddr) -> bool {
-        self.known.get(&client).is_some_and(|since| since.elapsed() < KNOWN)
+    /// How long ago an authentic request of the client was noted, if it is still known for that.
+    fn known_for(&self, client: IpAddr, now: Instant) -> Option<Duration> {
+        let since = self.known.get(&client)?;
+        Some(now.saturating_duration_since(*since)).filter(|known| *known < KNOWN)
     }
 
     fn note(&mut self, client: IpAddr, now: Instant) {
@@ -332,6 +341,17 @@ mod tests {
         assert!(accounts.clients.len() <= MOST_CLIENTS + 1, "{}", accounts.clients.len());
         drop(accounts);
         assert!(gate.enter(at(1), None).is_ok());
+    }
+
+    #[test]
+    fn a_client_that_goes_on_delivering_stays_known() {
+        let gate = gate();
+        let now = Instant::now();
+        let before = now.checked_sub(KNOWN.mul_f64(0.9)).unwrap();
+        gate.accounts(now).note(at(1), before);
+        gate.enter(at(1), None).unwrap().authenticated();
+        let known = gate.accounts(now).known_for(at(1), Instant::now());
+        assert!(known.unwrap() < NOTE_AGAIN, "{known:?}");
     }
 
     #[test]

@@ -199,12 +199,12 @@ impl<S: Answer> Protocol<S> {
                 if let Poll::Ready(result) = Pin::new(&mut http).poll(cx) {
                     return Poll::Ready(End::Done(result));
                 }
-                let now = Instant::now();
                 if !closing && conn.shared.closing() {
                     closing = true;
-                    timer.as_mut().reset(now.into());
+                    timer.as_mut().reset(Instant::now().into());
                 }
                 ready!(timer.as_mut().poll(cx));
+                let now = Instant::now();
                 let mut next = now + self.tick;
                 match conn.due(now) {
                     Due::Later(deadline) => next = next.min(deadline),

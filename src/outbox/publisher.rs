@@ -111,20 +111,20 @@ impl Publisher {
         };
         let instead = stored.as_ref().and_then(|(_alone, instead)| instead.as_deref());
         let message = instead.unwrap_or(message);
-        let deadline = Instant::now() + self.ack_timeout.mul_f64(1.8);
-        let publish = async |left| {
-            // Now, which has just been looked at.
-            let began = deadline.checked_sub(left).unwrap_or(deadline);
-            let answer = self.jetstream.publish(message, self.ack_timeout.min(left)).await;
+        let now = Instant::now();
+        let deadline = now + self.ack_timeout.mul_f64(1.8);
+        let publish = async |now: Instant| {
+            let answer =
+                self.jetstream.publish(message, deadline.min(now + self.ack_timeout)).await;
             if self.taking.heard(&answer, size(message)) {
                 // The look that may end it comes soon then.
                 self.jetstream.look_at_stream();
             }
             let ack = answer?;
-            facts::event_acknowledged(source, &message.id, &ack, began.elapsed());
+            facts::event_acknowledged(source, &message.id, &ack, now.elapsed());
             Ok(ack)
         };
-        self.until(tries, deadline, publish).await
+        self.until(tries, now, deadline, publish).await
     }
 
     /// Stores everything that the message refers to, while nobody else does. Gives the message to publish in its place,
@@ -143,7 +143,9 @@ impl Publisher {
         let Some(whole) = &message.whole else { return Ok((alone, None)) };
         if let Some(before) = self.large.published(message)
             && let Some(whole) = &before.whole
-            && self.until(tries, deadline, |_| self.jetstream.has(whole, deadline)).await?
+            && self
+                .until(tries, Instant::now(), deadline, |_| self.jetstream.has(whole, deadline))
+                .await?
         {
             return Ok((alone, Some(Box::new(before))));
         }
@@ -158,20 +160,24 @@ impl Publisher {
         tries: Tries,
         deadline: Instant,
     ) -> Result<(), Unacknowledged> {
-        let keep = |left| self.jetstream.keep(object, self.ack_timeout.min(left), deadline);
-        self.until(tries, deadline, keep).await
+        let keep = |now| {
+            let patience = self.ack_timeout.min(deadline.saturating_duration_since(now));
+            self.jetstream.keep(object, patience, deadline)
+        };
+        self.until(tries, Instant::now(), deadline, keep).await
     }
 
-    /// Tries until it succeeds, can no longer succeed, or the deadline has come. Each attempt hears how long
-    /// that is from now.
+    /// Tries until it succeeds, can no longer succeed, or the deadline has come. Each attempt hears when it begins, which
+    /// is `now` for the first.
     async fn until<T, F: Future<Output = Result<T, Unacknowledged>>>(
         &self,
         tries: Tries,
+        mut now: Instant,
         deadline: Instant,
-        attempt: impl Fn(Duration) -> F,
+        attempt: impl Fn(Instant) -> F,
     ) -> Result<T, Unacknowledged> {
         loop {
-            let outcome = attempt(deadline.saturating_duration_since(Instant::now())).await;
+            let outcome = attempt(now).await;
             let Err(reason) = outcome else { return outcome };
             if tries == Tries::One {
                 return Err(reason);
@@ -179,6 +185,7 @@ impl Publisher {
             if is_hopeless(&reason) || !self.ready_again(&reason, deadline).await {
                 return Err(reason);
             }
+            now = Instant::now();
         }
     }
 
