@@ -41,6 +41,8 @@ pub use common::{
     Actor, ActorKind, Delivery, Id, Number, ObjectHash, Person, RefKind, RefName, Repository,
 };
 pub use issue::{Issue, IssueEvent, IssueState};
+#[cfg(feature = "daemon")]
+pub(crate) use json::write as write_json;
 pub use json::{InvalidEvent, Raw, Unwritable};
 pub use mirror::{Mirror, MirrorEvent, RefChange, SyncKind};
 pub use package::{Package, PackageEvent};

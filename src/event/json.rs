@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::write::Unwritable;
-pub(super) use self::write::write;
+pub(crate) use self::write::write;
 use super::{
     Actor, Data, Delivery, Event, EventRef, ObjectRef, RefName, Repository, Time, VERSION,
 };

@@ -3,12 +3,16 @@
 //! In come the receipts of its events, out comes the answer 202.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
+use crate::event::write_json;
 use crate::outbox::Receipt;
 
+/// What a receipt of one event takes, and some more.
+const USUAL_BYTES: usize = 512;
 /// Most events that a receipt lists.
 const LISTED: usize = 50;
 
@@ -51,5 +55,11 @@ pub(super) fn accepted(delivery: &str, receipts: &[Receipt]) -> Response {
     let published = receipts.iter().all(|receipt| receipt.place.is_some());
     let status = if published { "published" } else { "spooled" };
     let receipt = Accepted { status, delivery, events, count: receipts.len() };
-    (StatusCode::ACCEPTED, Json(receipt)).into_response()
+    let mut body = Vec::with_capacity(USUAL_BYTES);
+    if write_json(&mut body, &receipt).is_err() {
+        // It has nothing that cannot be written.
+        return (StatusCode::ACCEPTED, Json(receipt)).into_response();
+    }
+    let media_type = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    (StatusCode::ACCEPTED, [media_type], body).into_response()
 }

@@ -21,10 +21,7 @@ impl ser::Error for Unwritable {
 }
 
 /// Writes `value` at the end of `out`.
-pub(in crate::event) fn write<T: Serialize + ?Sized>(
-    out: &mut Vec<u8>,
-    value: &T,
-) -> Result<(), Unwritable> {
+pub(crate) fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Unwritable> {
     value.serialize(Writer { out })
 }
 
