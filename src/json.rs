@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 pub use self::redact::{MAX_POINTERS, Pointer, REDACTED, Redaction, Step};
 use memchr::memmem::Finder;
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr2, memchr2_iter};
 
 /// Deepest nesting that is read as JSON.
 pub const MAX_DEPTH: usize = 100;
@@ -56,20 +56,20 @@ struct Screened<'a> {
 fn is_plainly_harmless(payload: &[u8]) -> bool {
     static SECRET: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"secret\""));
     static INNER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(EMBEDDED));
-    // Names and URLs can be spelt with escapes.
-    SECRET.find(payload).is_none()
-        && !memchr_iter(b'\\', payload).any(|at| matches!(payload.get(at + 1), Some(b'u' | b'/')))
-        && INNER.find(payload).is_none()
-        && !may_hold_password(payload)
+    SECRET.find(payload).is_none() && INNER.find(payload).is_none() && is_plainly_spelt(payload)
 }
 
-/// Whether anything before an `@` may be a URL up to its host, with more than a short user name.
-fn may_hold_password(payload: &[u8]) -> bool {
+/// Whether no name or URL is spelt with escapes, and nothing before an `@` may be a URL up to its host, with more
+/// than a short user name.
+fn is_plainly_spelt(payload: &[u8]) -> bool {
     let ends = |b: &u8| matches!(b, b'/' | b'"' | b'?' | b'#' | b'\\' | b' ');
     // Where the user name would begin, and whether a colon has come since. Each byte is looked at once, however many
     // an `@` is behind the other.
     let (mut begin, mut colon, mut seen) = (0, false, 0);
-    memchr_iter(b'@', payload).any(|at| {
+    memchr2_iter(b'\\', b'@', payload).all(|at| {
+        if payload.get(at) == Some(&b'\\') {
+            return !matches!(payload.get(at + 1), Some(b'u' | b'/'));
+        }
         let new = payload.get(seen..at).unwrap_or_default();
         let end = new.iter().rposition(ends);
         if let Some(end) = end {
@@ -80,9 +80,9 @@ fn may_hold_password(payload: &[u8]) -> bool {
         seen = at + 1;
         match payload.get(..begin) {
             // What an escape stands for is found out the long way.
-            Some([.., b'\\'] | [.., b'\\', _]) => true,
-            Some([.., b':', b'/', b'/']) => colon || at - begin >= TOKEN_LENGTH,
-            _ => false,
+            Some([.., b'\\'] | [.., b'\\', _]) => false,
+            Some([.., b':', b'/', b'/']) => !colon && at - begin < TOKEN_LENGTH,
+            _ => true,
         }
     })
 }

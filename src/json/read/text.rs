@@ -32,7 +32,7 @@ impl<'de> Reader<'de> {
 
     /// The rest of a text that has an escape, after a part that is plain.
     fn unescaped(&mut self, plain: &str) -> Result<String> {
-        let mut text = String::with_capacity(plain.len() + 64);
+        let mut text = String::with_capacity(plain.len() + 256);
         text.push_str(plain);
         loop {
             match self.byte() {
