@@ -9,7 +9,7 @@ use crate::scan;
 pub(super) fn value(bytes: &[u8], mut at: usize, depth: usize) -> Option<usize> {
     // One bit for each array or object that begins here, set for objects, behind one that is always set.
     let mut levels: u128 = 1;
-    let mut room = MAX_DEPTH - depth;
+    let mut room = MAX_DEPTH.saturating_sub(depth);
     let mut named = false;
     loop {
         if named {
