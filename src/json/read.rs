@@ -42,7 +42,7 @@ impl de::Error for Unreadable {
 pub(crate) fn object<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Unreadable> {
     let mut reader = Reader::new(text);
     // The types would also take a list of their fields' values.
-    if reader.token()? != b'{' {
+    if reader.byte()? != b'{' {
         return Err(Unreadable);
     }
     let value = T::deserialize(&mut reader)?;
@@ -53,7 +53,7 @@ pub(crate) fn object<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Unre
 /// Whether the text is one JSON value, of any form and nested at most [`MAX_DEPTH`] deep.
 pub(crate) fn is_json(text: &str) -> bool {
     let mut reader = Reader::new(text);
-    reader.token().and_then(|_first| reader.skip()).and_then(|()| reader.end()).is_ok()
+    reader.skip().and_then(|()| reader.end()).is_ok()
 }
 
 /// Reads a text in quotes.
@@ -75,8 +75,9 @@ pub(super) struct Reader<'de> {
 }
 
 impl<'de> Reader<'de> {
+    /// At the first value of a text.
     pub(super) fn new(text: &'de str) -> Self {
-        Self { text, at: 0, depth: 0 }
+        Self { text, at: skip::token(text.as_bytes(), 0), depth: 0 }
     }
 
     #[inline]

@@ -62,6 +62,19 @@ fn escapes_are_decoded_and_half_a_pair_becomes_a_replacement() {
 }
 
 #[test]
+fn white_space_may_stand_around_every_token() {
+    let tokens = "{ \"a\" : [ 1 , true , [ ] , { } , null ] , \"b\" : { \"c\" : \"d\" } }";
+    let plain = serde_json::from_str::<Value>(tokens).unwrap();
+    for space in ["", " ", "  ", "\n", "\t", "\r\n\t", "\n                    "] {
+        let text = [space, &tokens.replace(' ', space), space].concat();
+        assert_eq!(parsed(&text), Ok(plain.clone()), "{text:?}");
+        assert!(is_json(&text), "{text:?}");
+        assert!(read::<Sample<'_>>(&[space, "{", space, "}", space].concat()).is_ok());
+        assert_eq!(parsed(&[space, "true", space].concat()), Ok(json!(true)));
+    }
+}
+
+#[test]
 fn what_is_no_json_is_refused_read_or_skipped() {
     for bad in [
         "",
