@@ -86,6 +86,11 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
+    fn rest(&self) -> &'de [u8] {
+        self.bytes().get(self.at..).unwrap_or_default()
+    }
+
+    #[inline]
     fn byte(&self) -> Result<u8> {
         self.bytes().get(self.at).copied().ok_or(Unreadable)
     }

@@ -2,7 +2,7 @@
 //!
 //! In come values of serde's data model, out comes text at the end of a buffer. Names of members are our
 //! own and need no escaping, and texts are looked through sixteen bytes at a time. Maps with anything but
-//! texts for names, and enums with content, are no part of the event types: [`Unwritable`].
+//! texts for names, and enums with content, are no part of the event types: [`Unwritable`]. Receipts are written by it, too.
 
 use serde::Serialize;
 use serde::ser;

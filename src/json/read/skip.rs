@@ -76,7 +76,7 @@ pub(super) fn next_line(bytes: &[u8], mut at: usize) -> usize {
 }
 
 #[inline(never)]
-pub(super) fn white_space(bytes: &[u8], mut at: usize) -> usize {
+fn white_space(bytes: &[u8], mut at: usize) -> usize {
     loop {
         // Mostly it is a line break and an indentation, and this is all of it.
         if let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {

@@ -26,7 +26,7 @@ impl<'de> Reader<'de> {
     fn plain(&mut self) -> Result<&'de str> {
         let start = self.at + 1;
         self.at = start;
-        self.at += scan::plain_prefix(self.bytes().get(self.at..).unwrap_or_default());
+        self.at += scan::plain_prefix(self.rest());
         self.text.get(start..self.at).ok_or(Unreadable)
     }
 
@@ -70,7 +70,7 @@ impl<'de> Reader<'de> {
         }
         // The first half of a pair; its second half must follow, or it means nothing.
         let before = self.at;
-        if self.bytes().get(self.at..).unwrap_or_default().get(1..3) == Some(br"\u") {
+        if self.rest().get(1..3) == Some(br"\u") {
             self.at += 2;
             let low = self.four_digits()?;
             if (0xdc00..0xe000).contains(&low) {
@@ -84,7 +84,7 @@ impl<'de> Reader<'de> {
 
     /// Takes the digits after the `u` that is next, but for the last one.
     fn four_digits(&mut self) -> Result<u32> {
-        let digits = self.bytes().get(self.at..).unwrap_or_default().get(1..5).ok_or(Unreadable)?;
+        let digits = self.rest().get(1..5).ok_or(Unreadable)?;
         let digit = |value: u32, byte: &u8| Some(value << 4 | char::from(*byte).to_digit(16)?);
         let value = digits.iter().try_fold(0, digit).ok_or(Unreadable)?;
         self.at += 4;
